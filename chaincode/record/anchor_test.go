@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// golden is an anchor's canonical form and its hash, written down once: if either changes, old
+// chains no longer verify.
+const (
+	golden = `{"bridgeTime":{"first":1700000000000,"last":1700000000250},"counts":{"device-signed":3},` +
+		`"deviceTime":{"first":1699999999000,"last":1700000000200},"gaps":1,"number":2,` +
+		`"previous":"1111111111111111111111111111111111111111111111111111111111111111","quarantined":4,` +
+		`"root":"2222222222222222222222222222222222222222222222222222222222222222","size":3,` +
+		`"stream":"bridge-1","type":"anchor","version":1}`
+	goldenHash = "53c0f31ed1f9313e32c07d97c3689f4efb8672d84729979486e29860395b30cc"
+)
+
+func goldenAnchor() record.Anchor {
+	return record.Anchor{
+		Type: record.AnchorType, Version: record.Version,
+		Stream: "bridge-1", Number: 2, Previous: strings.Repeat("1", 64), Root: strings.Repeat("2", 64), Size: 3,
+		BridgeTime: record.Span{First: 1700000000000, Last: 1700000000250},
+		DeviceTime: record.Span{First: 1699999999000, Last: 1700000000200},
+		Counts:     map[string]uint64{record.DeviceSigned: 3}, Gaps: 1, Quarantined: 4,
+	}
+}
+
+func TestAnchorHasOneGoldenForm(t *testing.T) {
+	data, err := goldenAnchor().Encode()
+	require.NoError(t, err)
+	require.Equal(t, golden, string(data))
+	require.Equal(t, goldenHash, goldenAnchor().HashText())
+	hash := goldenAnchor().Hash()
+	require.Equal(t, goldenHash, hex.EncodeToString(hash[:]))
+
+	parsed, err := record.ParseAnchor([]byte(golden))
+	require.NoError(t, err)
+	require.Equal(t, goldenAnchor(), parsed)
+}
+
+func TestAnchorNotInCanonicalFormIsRefused(t *testing.T) {
+	for name, text := range map[string]string{
+		"white space":     strings.Replace(golden, ":", ": ", 1),
+		"another order":   `{"version":1,` + strings.TrimSuffix(golden[1:], `,"version":1}`) + `}`,
+		"a field missing": strings.Replace(golden, `"gaps":1,`, "", 1),
+		"an escape":       strings.Replace(golden, "bridge-1", `bridge\u002d1`, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NotEqual(t, golden, text)
+			_, err := record.ParseAnchor([]byte(text))
+			require.ErrorContains(t, err, "canonical")
+		})
+	}
+}
+
+func TestAnchorWithAFaultIsRefusedAndTheFieldNamed(t *testing.T) {
+	for field, spoil := range map[string]func(*record.Anchor){
+		"type":              func(a *record.Anchor) { a.Type = "device" },
+		"version":           func(a *record.Anchor) { a.Version = 2 },
+		"stream":            func(a *record.Anchor) { a.Stream = "no spaces" },
+		"number":            func(a *record.Anchor) { a.Number = 0 },
+		"previous":          func(a *record.Anchor) { a.Previous = strings.Repeat("A", 64) },
+		"root":              func(a *record.Anchor) { a.Root = strings.Repeat("1", 62) },
+		"size":              func(a *record.Anchor) { a.Size, a.Counts = 0, nil },
+		"bridgeTime":        func(a *record.Anchor) { a.BridgeTime.First = a.BridgeTime.Last + 1 },
+		"deviceTime.first":  func(a *record.Anchor) { a.DeviceTime.First = -1 },
+		"deviceTime.last":   func(a *record.Anchor) { a.DeviceTime.Last = record.MaxNumber + 1 },
+		"counts":            func(a *record.Anchor) { a.Counts[record.DeviceSigned] = 2 },
+		"counts.unexpected": func(a *record.Anchor) { a.Counts["unexpected"] = 0 },
+		"gaps":              func(a *record.Anchor) { a.Gaps = record.MaxNumber + 1 },
+		"quarantined":       func(a *record.Anchor) { a.Quarantined = record.MaxNumber + 1 },
+	} {
+		t.Run(field, func(t *testing.T) {
+			a := goldenAnchor()
+			spoil(&a)
+			require.ErrorContains(t, a.Validate(), `"`+field+`"`)
+		})
+	}
+}
+
+func FuzzParseAnchor(f *testing.F) {
+	f.Add([]byte(golden))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := record.ParseAnchor(data)
+		if err != nil {
+			return
+		}
+		again, err := a.Encode()
+		require.NoError(t, err)
+		require.Equal(t, string(data), string(again))
+	})
+}
