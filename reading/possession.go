@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reading
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/internal/dcbor"
+)
+
+const (
+	// PossessionType is the typ header of a proof of possession.
+	PossessionType = "application/anchorline-possession+cwt"
+	// RotationType is the typ header of a rotation.
+	RotationType = "application/anchorline-rotation+cwt"
+	// MaxTokenSize is the length in bytes of the largest possession or rotation token.
+	MaxTokenSize = 2048
+	// MaxTokenText is the length in bytes of the longest owner or channel name in a token.
+	MaxTokenText = 255
+)
+
+// ErrWrongSubject means that a possession or rotation token is genuine but was made for
+// another device or stream, owner, channel or new key.
+var ErrWrongSubject = errors.New("token was made for something else")
+
+// Claim keys of a token, docs/formats.md.
+const (
+	claimAudience     = 3
+	claimConfirmation = 8
+	confirmationKey   = 1
+)
+
+// token is what a possession (without Confirmation) or a rotation says.
+type token struct {
+	ID           string `cbor:"1,keyasint"`
+	Owner        string `cbor:"2,keyasint"`
+	Channel      string `cbor:"3,keyasint"`
+	Confirmation *cnf   `cbor:"8,keyasint,omitempty"`
+}
+
+type cnf struct {
+	Key cbor.RawMessage `cbor:"1,keyasint"`
+}
+
+// SignPossession returns the proof that whoever registers id (a device or stream) for
+// owner (MSP ID) on channel holds signer's private key. Errors are ErrMalformed and the
+// signer's own.
+func SignPossession(signer cose.Signer, id, owner, channel string) ([]byte, error) {
+	return signToken(signer, PossessionType, token{ID: id, Owner: owner, Channel: channel})
+}
+
+// VerifyPossession returns nil when encoded is a proof of possession of key for exactly
+// this id, owner and channel. Errors are those of Parse, ErrWrongKey, ErrBadSignature and
+// ErrWrongSubject. The proof has no time: it may be shown again for the same id.
+func VerifyPossession(encoded []byte, key cose.Key, id, owner, channel string) error {
+	err := verifyToken(encoded, PossessionType, key, token{ID: id, Owner: owner, Channel: channel})
+	if err != nil {
+		return fmt.Errorf("possession of %.100s: %w", id, err)
+	}
+	return nil
+}
+
+// SignRotation returns the old key's consent that newKey takes its place for id, of owner,
+// on channel. That newKey's private half is held is shown by a possession token of its own.
+func SignRotation(oldSigner cose.Signer, id, owner, channel string, newKey cose.Key) ([]byte, error) {
+	return signToken(oldSigner, RotationType, rotation(id, owner, channel, newKey))
+}
+
+// VerifyRotation returns nil when encoded is oldKey's consent to exactly this rotation.
+// Errors are those of VerifyPossession.
+func VerifyRotation(encoded []byte, oldKey cose.Key, id, owner, channel string, newKey cose.Key) error {
+	err := verifyToken(encoded, RotationType, oldKey, rotation(id, owner, channel, newKey))
+	if err != nil {
+		return fmt.Errorf("rotation of %.100s: %w", id, err)
+	}
+	return nil
+}
+
+func rotation(id, owner, channel string, newKey cose.Key) token {
+	return token{ID: id, Owner: owner, Channel: channel, Confirmation: &cnf{Key: newKey.Bytes()}}
+}
+
+func tokenProfile(kind string) cose.Profile {
+	return cose.Profile{
+		Labels: []int64{cose.LabelAlgorithm, cose.LabelKeyID, cose.LabelType},
+		Type:   kind,
+	}
+}
+
+func signToken(signer cose.Signer, kind string, t token) ([]byte, error) {
+	payload, err := t.encode()
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
+	m, err := cose.Sign(signer, cose.Header{Type: kind}, payload)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", kind, err)
+	}
+	return m.Encode(), nil
+}
+
+func verifyToken(encoded []byte, kind string, key cose.Key, want token) error {
+	if len(encoded) > MaxTokenSize {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(encoded), MaxTokenSize)
+	}
+	m, header, err := cose.Open(encoded, tokenProfile(kind))
+	if err != nil {
+		return err
+	}
+	said, err := parseToken(m.Payload, want.Confirmation != nil)
+	if err != nil {
+		return fmt.Errorf("claims: %w", err)
+	}
+	if err := header.Match(key); err != nil {
+		return err
+	}
+	if err := m.Verify(key, nil); err != nil {
+		return err
+	}
+	return said.match(want)
+}
+
+func (t token) encode() ([]byte, error) {
+	if err := t.validate(); err != nil {
+		return nil, err
+	}
+	return dcbor.Marshal(t)
+}
+
+func (t token) validate() error {
+	if !ValidName(t.ID) {
+		return fmt.Errorf("%w: iss %.100q is not a device or stream id", ErrMalformed, t.ID)
+	}
+	for claim, text := range map[string]string{"sub (owner)": t.Owner, "aud (channel)": t.Channel} {
+		if text == "" || len(text) > MaxTokenText {
+			return fmt.Errorf("%w: %s has %d bytes; give 1 to %d", ErrMalformed, claim, len(text), MaxTokenText)
+		}
+	}
+	if t.Confirmation != nil {
+		if _, err := cose.ParseKey(t.Confirmation.Key); err != nil {
+			return fmt.Errorf("cnf: %w", err)
+		}
+	}
+	return nil
+}
+
+func parseToken(payload []byte, rotation bool) (token, error) {
+	item, err := dcbor.Parse(payload)
+	if err != nil {
+		return token{}, err
+	}
+	m, err := item.Map()
+	if err != nil {
+		return token{}, err
+	}
+	r := dcbor.NewFields(m)
+	t := token{ID: r.Text(claimIssuer), Owner: r.Text(claimSubject), Channel: r.Text(claimAudience)}
+	if rotation {
+		confirmation := dcbor.NewFields(r.Map(claimConfirmation))
+		t.Confirmation = &cnf{Key: confirmation.Item(confirmationKey).Raw()}
+		if err := errors.Join(r.Err(), confirmation.Done()); err != nil {
+			return token{}, err
+		}
+	}
+	if err := r.Done(); err != nil {
+		return token{}, err
+	}
+	return t, t.validate()
+}
+
+// match returns ErrWrongSubject, naming the first claim that differs.
+func (t token) match(want token) error {
+	switch {
+	case t.ID != want.ID:
+		return fmt.Errorf("%w: iss is %q, not %.100q", ErrWrongSubject, t.ID, want.ID)
+	case t.Owner != want.Owner:
+		return fmt.Errorf("%w: owner is %q, not %.300q", ErrWrongSubject, t.Owner, want.Owner)
+	case t.Channel != want.Channel:
+		return fmt.Errorf("%w: channel is %q, not %.300q", ErrWrongSubject, t.Channel, want.Channel)
+	case want.Confirmation != nil && !bytes.Equal(t.Confirmation.Key, want.Confirmation.Key):
+		return fmt.Errorf("%w: it names another new key", ErrWrongSubject)
+	}
+	return nil
+}
