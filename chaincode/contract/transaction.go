@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"errors"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// transaction is what one invocation knows and may do: the caller, the clock, and the state by
+// typed records instead of bytes.
+type transaction struct {
+	stub    shim.ChaincodeStubInterface
+	caller  caller
+	channel string
+	// now is the transaction's timestamp in milliseconds: a claim of its client.
+	now int64
+}
+
+// begin reads the caller and the clock of an invocation.
+func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
+	stub := ctx.GetStub()
+	who, err := readCaller(stub)
+	if err != nil {
+		return nil, err
+	}
+	timestamp, err := stub.GetTxTimestamp()
+	if err != nil {
+		return nil, record.Errorf(record.InvalidArgument, "the proposal has no timestamp: %v", err)
+	}
+	now := timestamp.AsTime().UnixMilli()
+	if err := record.CheckTime("timestamp", now); err != nil {
+		return nil, record.Errorf(record.InvalidArgument, "%v", err)
+	}
+	return &transaction{stub: stub, caller: who, channel: stub.GetChannelID(), now: now}, nil
+}
+
+// run decodes a request, lets handle decide, and encodes its result.
+func run[Request request, Result any](
+	ctx contractapi.TransactionContextInterface, text string,
+	handle func(*transaction, Request) (Result, error),
+) (string, error) {
+	var req Request
+	if err := record.Decode([]byte(text), &req); err != nil {
+		return "", record.Errorf(record.InvalidArgument, "request: %v", err)
+	}
+	if err := req.validate(); err != nil {
+		return "", record.Errorf(record.InvalidArgument, "request: %v", err)
+	}
+	return answer(ctx, func(tx *transaction) (Result, error) { return handle(tx, req) })
+}
+
+// request is a decoded argument that can say what is wrong with it.
+type request interface{ validate() error }
+
+// answer runs handle in a transaction and encodes its result.
+func answer[Result any](
+	ctx contractapi.TransactionContextInterface, handle func(*transaction) (Result, error),
+) (string, error) {
+	tx, err := begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	result, err := handle(tx)
+	if err != nil {
+		return "", coded(err)
+	}
+	text, err := record.Encode(result)
+	if err != nil {
+		return "", coded(err)
+	}
+	return string(text), nil
+}
+
+// coded makes sure that an error carries a code: one that does not came from the ledger.
+func coded(err error) error {
+	var e *record.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return record.Errorf(record.Internal, "%v", err)
+}
+
+// get reads the record under key into v and reports whether there is one.
+func (tx *transaction) get(key string, v any) (bool, error) {
+	data, err := tx.stub.GetState(key)
+	if err != nil {
+		return false, record.Errorf(record.Internal, "read %q: %v", key, err)
+	}
+	if data == nil {
+		return false, nil
+	}
+	if err := record.Decode(data, v); err != nil {
+		return false, record.Errorf(record.Internal, "the record under %q cannot be read by this version of the chaincode: %v", key, err)
+	}
+	return true, nil
+}
+
+// put stores a record under key.
+func (tx *transaction) put(key string, v any) error {
+	data, err := record.Encode(v)
+	if err != nil {
+		return err
+	}
+	if err := tx.stub.PutState(key, data); err != nil {
+		return record.Errorf(record.Internal, "write %q: %v", key, err)
+	}
+	return nil
+}
+
+// emit sets the event of the transaction, of which there can be one.
+func (tx *transaction) emit(e event) error {
+	e.Type, e.Version = eventType, record.Version
+	e.By, e.Time = tx.caller.MSP, tx.now
+	data, err := record.Encode(e)
+	if err != nil {
+		return err
+	}
+	if err := tx.stub.SetEvent(e.Name, data); err != nil {
+		return record.Errorf(record.Internal, "set event %s: %v", e.Name, err)
+	}
+	return nil
+}
+
+// after returns the time of a change to a record: now, but never before the record's last
+// change, whatever the client's clock says, so that a record's times stay in order.
+func (tx *transaction) after(updated int64) int64 {
+	return max(tx.now, updated)
+}
