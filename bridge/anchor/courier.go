@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package anchor
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/anchorline/anchorline/bridge/archive"
+	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/receipt"
+)
+
+// A Publisher publishes with QoS 1 and returns when the broker acknowledged.
+type Publisher interface {
+	Publish(ctx context.Context, topic string, payload []byte) error
+}
+
+// Courier makes the receipts of committed batches and publishes them to the devices. It signs
+// only what the ledger has committed.
+type Courier struct {
+	spool     *spool.Spool
+	archive   *archive.Archive
+	signer    cose.Signer
+	ledger    string // channel/chaincode
+	publisher Publisher
+	logger    *slog.Logger
+	work      chan struct{}
+	again     chan request
+}
+
+// A request asks for a receipt once more.
+type request struct {
+	device   string
+	sequence uint64
+}
+
+// maxAgain bounds the receipts that wait to be sent once more. What does not fit is dropped: a
+// device that still misses its receipt sends its reading again.
+const maxAgain = 1024
+
+// NewCourier returns a courier that signs with the stream's key.
+func NewCourier(s *spool.Spool, a *archive.Archive, signer cose.Signer, ledger string, p Publisher, logger *slog.Logger) *Courier {
+	return &Courier{
+		spool: s, archive: a, signer: signer, ledger: ledger, publisher: p, logger: logger,
+		work: make(chan struct{}, 1), again: make(chan request, maxAgain),
+	}
+}
+
+// Notify says that a batch was committed. It never blocks.
+func (c *Courier) Notify() {
+	select {
+	case c.work <- struct{}{}:
+	default:
+	}
+}
+
+// Again asks for the receipt of a reading that its device sent a second time: it seems to have
+// missed the first. It never blocks.
+func (c *Courier) Again(device string, sequence uint64) {
+	select {
+	case c.again <- request{device, sequence}:
+	default:
+	}
+}
+
+// Run delivers receipts until ctx ends, beginning with what a crash left unfinished.
+func (c *Courier) Run(ctx context.Context) error {
+	c.Notify()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.work:
+			if err := c.deliverAll(ctx); err != nil {
+				return err
+			}
+		case r := <-c.again:
+			c.repeat(ctx, r)
+		}
+	}
+}
+
+// deliverAll delivers the committed batches, oldest first. A broker that is away only delays
+// them.
+func (c *Courier) deliverAll(ctx context.Context) error {
+	pause := minBackoff
+	for ctx.Err() == nil {
+		b, err := c.spool.Oldest(spool.Committed)
+		if errors.Is(err, spool.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		messages, err := c.receipts(b)
+		if err != nil {
+			return fmt.Errorf("%w: receipts of batch %d: %w", ErrHalted, b.Number, err)
+		}
+		if err := c.publish(ctx, messages); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			c.logger.Warn("receipts delayed", "batch", b.Number, "error", err, "again_in", pause)
+			if sleep(ctx, pause) != nil {
+				return nil
+			}
+			pause = min(2*pause, maxBackoff)
+			continue
+		}
+		if err := c.spool.Receipt(b.Number); err != nil {
+			return err
+		}
+		pause = minBackoff
+	}
+	return nil
+}
+
+// inFlight bounds the messages published at once: the latency of the broker's acknowledgements
+// is shared among them.
+const inFlight = 64
+
+func (c *Courier) publish(ctx context.Context, messages []message) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inFlight)
+	for _, m := range messages {
+		g.Go(func() error { return c.publisher.Publish(ctx, mqtt.ReceiptsTopic(m.device), m.payload) })
+	}
+	return g.Wait()
+}
+
+// A message carries receipts to one device.
+type message struct {
+	device  string
+	payload []byte
+}
+
+// receipts signs the batch's root, keeps the signature in the archive, and makes the messages.
+func (c *Courier) receipts(b *spool.Batch) ([]message, error) {
+	file, err := c.archive.Get(b.Number)
+	if err != nil {
+		return nil, err
+	}
+	tree := file.Tree()
+	signed, err := c.signed(b, tree.Root())
+	if err != nil {
+		return nil, err
+	}
+	byDevice := map[string][]receipt.Entry{}
+	for i, e := range file.Entries {
+		r, err := reading.Parse(e.Reading)
+		if err != nil {
+			return nil, fmt.Errorf("reading %d: %w", i, err)
+		}
+		path, err := tree.Inclusion(uint64(i))
+		if err != nil {
+			return nil, err
+		}
+		id := r.Claims().Device
+		byDevice[id] = append(byDevice[id], receipt.Entry{
+			Sequence: r.Claims().Sequence, Receipt: signed.Receipt(tree.Size(), uint64(i), path),
+		})
+	}
+	return pack(byDevice)
+}
+
+// signed returns the stream's signature over the batch's root: the archive's, if an earlier run
+// got that far, so that there is only ever one.
+func (c *Courier) signed(b *spool.Batch, root merkle.Hash) (*receipt.Signed, error) {
+	signed, err := c.archive.Receipt(b.Number)
+	if err == nil || !errors.Is(err, archive.ErrNotFound) {
+		return signed, err
+	}
+	claims, err := c.claims(b)
+	if err != nil {
+		return nil, err
+	}
+	if signed, err = receipt.Sign(c.signer, root, claims); err != nil {
+		return nil, err
+	}
+	return signed, c.archive.PutReceipt(b.Number, signed)
+}
+
+func (c *Courier) claims(b *spool.Batch) (receipt.Claims, error) {
+	a, err := record.ParseAnchor(b.Anchor)
+	if err != nil {
+		return receipt.Claims{}, err
+	}
+	id, err := hex.DecodeString(b.Commit.TransactionID)
+	if err != nil || len(id) != 32 {
+		return receipt.Claims{}, fmt.Errorf("transaction id %q is not 32 bytes in hexadecimal", b.Commit.TransactionID)
+	}
+	return receipt.Claims{
+		Stream: a.Stream, Ledger: c.ledger, Number: b.Number, Anchor: a.Hash(),
+		Transaction: [32]byte(id), Block: b.Commit.Block, LedgerTime: b.Commit.Time,
+	}, nil
+}
+
+// pack makes messages of at most receipt.MaxBatch receipts each.
+func pack(byDevice map[string][]receipt.Entry) ([]message, error) {
+	var out []message
+	for device, entries := range byDevice {
+		for len(entries) > 0 {
+			n := min(len(entries), receipt.MaxBatch)
+			payload, err := receipt.EncodeBatch(entries[:n])
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, message{device, payload})
+			entries = entries[n:]
+		}
+	}
+	return out, nil
+}
+
+// repeat sends one receipt once more. A reading that is not yet anchored gets it in due course.
+func (c *Courier) repeat(ctx context.Context, r request) {
+	b, index, err := c.spool.Find(r.device, r.sequence)
+	if err != nil || b == nil || b.State != spool.Receipted {
+		return
+	}
+	if err := c.resend(ctx, r, b, index); err != nil {
+		c.logger.Warn("receipt not sent again; the device may ask once more", "device", r.device, "sequence", r.sequence, "error", err)
+	}
+}
+
+func (c *Courier) resend(ctx context.Context, r request, b *spool.Batch, index uint64) error {
+	data, err := c.archive.ReceiptOf(b.Number, index)
+	if err != nil {
+		return err
+	}
+	payload, err := receipt.EncodeBatch([]receipt.Entry{{Sequence: r.sequence, Receipt: data}})
+	if err != nil {
+		return err
+	}
+	return c.publisher.Publish(ctx, mqtt.ReceiptsTopic(r.device), payload)
+}

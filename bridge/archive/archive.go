@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package archive keeps every batch as one immutable file, and beside it the stream's signature
+// over its root. It is what statements are made from and what fsck re-derives the ledger from:
+// with the archive and the ledger alone, everything else of a bridge can be lost.
+//
+// A file is written once, durably, and never changed. Writing the same batch again, as happens
+// after a crash, is a success; writing another content under its number is refused.
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/anchorline/anchorline/internal/durable"
+	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/receipt"
+)
+
+// ErrNotFound is returned for a batch or receipt that the archive does not hold.
+var ErrNotFound = errors.New("archive: not found")
+
+// ErrConflict is returned when a file exists with another content.
+var ErrConflict = errors.New("archive: a different file exists under this number")
+
+// ErrDamaged is returned for a file that is not what was written.
+var ErrDamaged = errors.New("archive: file is damaged")
+
+// An Archive is a folder.
+type Archive struct{ dir string }
+
+// Open opens or creates the archive in dir.
+func Open(dir string) (*Archive, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(dir)); err != nil {
+		return nil, err
+	}
+	return &Archive{dir: dir}, nil
+}
+
+// Put stores a batch. When it returns nil the file is on stable storage.
+func (a *Archive) Put(b *Batch) error {
+	data, err := b.encode()
+	if err != nil {
+		return err
+	}
+	return a.put(a.batchPath(b.Number), data)
+}
+
+// Get reads a batch and checks that the file is whole.
+func (a *Archive) Get(number uint64) (*Batch, error) {
+	data, err := a.read(a.batchPath(number))
+	if err != nil {
+		return nil, err
+	}
+	b, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: batch %d: %w", ErrDamaged, number, err)
+	}
+	b.Number = number
+	return b, nil
+}
+
+// PutReceipt stores the stream's signature over the root of a batch.
+func (a *Archive) PutReceipt(number uint64, signed *receipt.Signed) error {
+	return a.put(a.receiptPath(number), signed.Bytes())
+}
+
+// Receipt reads the stream's signature over the root of a batch.
+func (a *Archive) Receipt(number uint64) (*receipt.Signed, error) {
+	data, err := a.read(a.receiptPath(number))
+	if err != nil {
+		return nil, err
+	}
+	signed, err := receipt.ParseSigned(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: receipt of batch %d: %w", ErrDamaged, number, err)
+	}
+	return signed, nil
+}
+
+// ReceiptOf assembles the receipt of one reading.
+func (a *Archive) ReceiptOf(number, index uint64) ([]byte, error) {
+	_, r, err := a.prove(number, index)
+	return r, err
+}
+
+// Statement assembles everything an offline verifier needs for one reading.
+func (a *Archive) Statement(number, index uint64) ([]byte, error) {
+	b, r, err := a.prove(number, index)
+	if err != nil {
+		return nil, err
+	}
+	return receipt.NewStatement(b.Entries[index].Reading, r, b.Anchor)
+}
+
+func (a *Archive) prove(number, index uint64) (*Batch, []byte, error) {
+	b, err := a.Get(number)
+	if err != nil {
+		return nil, nil, err
+	}
+	if index >= uint64(len(b.Entries)) {
+		return nil, nil, fmt.Errorf("%w: batch %d has %d readings, no index %d", ErrNotFound, number, len(b.Entries), index)
+	}
+	signed, err := a.Receipt(number)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree := b.Tree()
+	path, err := tree.Inclusion(index)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, signed.Receipt(tree.Size(), index, path), nil
+}
+
+// Last returns the highest number up to which the archive holds every batch, 0 for none.
+func (a *Archive) Last() (uint64, error) {
+	var n uint64
+	for {
+		_, err := os.Stat(a.batchPath(n + 1))
+		if errors.Is(err, os.ErrNotExist) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("archive: %w", err)
+		}
+		n++
+	}
+}
+
+// put writes a file once.
+func (a *Archive) put(path string, data []byte) error {
+	have, err := os.ReadFile(path)
+	if err == nil {
+		if bytes.Equal(have, data) {
+			return durable.SyncDir(filepath.Dir(path))
+		}
+		return fmt.Errorf("%w: %s", ErrConflict, path)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if err := durable.SyncDir(a.dir); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, data, 0o440)
+}
+
+func (a *Archive) read(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	return data, nil
+}
+
+// filesPerFolder keeps folders small enough to list.
+const filesPerFolder = 1000
+
+func (a *Archive) batchPath(n uint64) string { return a.path(n, "batch") }
+
+func (a *Archive) receiptPath(n uint64) string { return a.path(n, "receipt") }
+
+func (a *Archive) path(n uint64, kind string) string {
+	return filepath.Join(a.dir, fmt.Sprintf("%07d", n/filesPerFolder), fmt.Sprintf("%010d.%s", n, kind))
+}
+
+// A Batch is a file's content.
+type Batch struct {
+	Number  uint64
+	Anchor  []byte // canonical bytes of the anchor
+	Entries []Entry
+}
+
+// An Entry is one reading of a batch.
+type Entry struct {
+	Received int64  // bridge clock, ms
+	Reading  []byte // the leaf, exactly as received
+}
+
+// Tree builds the Merkle tree over the readings.
+func (b *Batch) Tree() *merkle.Tree {
+	leaves := make([]merkle.Hash, len(b.Entries))
+	for i, e := range b.Entries {
+		leaves[i] = merkle.LeafHash(e.Reading)
+	}
+	return merkle.New(leaves)
+}

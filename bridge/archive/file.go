@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// The file is a CBOR sequence (RFC 8742): a header, an entry per reading, and the SHA-256 of all
+// bytes before it, so that damage is found before anything is concluded from the file.
+type header struct {
+	_       struct{} `cbor:",toarray"`
+	Magic   string
+	Version uint64
+	Anchor  []byte
+	Size    uint64
+}
+
+type entry struct {
+	_        struct{} `cbor:",toarray"`
+	Received int64
+	Reading  []byte
+}
+
+const (
+	magic   = "anchorline-batch"
+	version = 1
+)
+
+// maxEntries bounds what a damaged header can make us allocate.
+const maxEntries = 1 << 24
+
+func (b *Batch) encode() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := cbor.NewEncoder(&buf)
+	if err := enc.Encode(header{Magic: magic, Version: version, Anchor: b.Anchor, Size: uint64(len(b.Entries))}); err != nil {
+		return nil, fmt.Errorf("archive: encode: %w", err)
+	}
+	for _, e := range b.Entries {
+		if err := enc.Encode(entry{Received: e.Received, Reading: e.Reading}); err != nil {
+			return nil, fmt.Errorf("archive: encode: %w", err)
+		}
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	if err := enc.Encode(sum[:]); err != nil {
+		return nil, fmt.Errorf("archive: encode: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// trailer is the length of the checksum item: a head of two bytes and the hash.
+const trailer = 2 + sha256.Size
+
+func decode(data []byte) (*Batch, error) {
+	if len(data) < trailer {
+		return nil, errors.New("too short")
+	}
+	body := data[:len(data)-trailer]
+	sum := sha256.Sum256(body)
+	if !bytes.Equal(data[len(body)+2:], sum[:]) {
+		return nil, errors.New("checksum does not match: restore the file from a backup")
+	}
+	dec := cbor.NewDecoder(bytes.NewReader(body))
+	var h header
+	if err := dec.Decode(&h); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	if h.Magic != magic || h.Version != version {
+		return nil, fmt.Errorf("not a batch file of version %d", version)
+	}
+	if h.Size > maxEntries {
+		return nil, fmt.Errorf("header claims %d readings", h.Size)
+	}
+	b := &Batch{Anchor: h.Anchor, Entries: make([]Entry, 0, h.Size)}
+	for range h.Size {
+		var e entry
+		if err := dec.Decode(&e); err != nil {
+			return nil, fmt.Errorf("entry %d: %w", len(b.Entries), err)
+		}
+		b.Entries = append(b.Entries, Entry{Received: e.Received, Reading: e.Reading})
+	}
+	if dec.NumBytesRead() != len(body) {
+		return nil, errors.New("bytes after the last entry")
+	}
+	return b, nil
+}

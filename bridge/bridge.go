@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bridge is MQTT to ledger: it puts intake, verify, spool, archive and anchor together
+// over one data folder. What each promises is said there; what the whole promises is in README.md.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/anchorline/anchorline/bridge/anchor"
+	"github.com/anchorline/anchorline/bridge/archive"
+	"github.com/anchorline/anchorline/bridge/intake"
+	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/bridge/verify"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+// A Bridge is one stream's writer. One process at a time can have its folder open.
+type Bridge struct {
+	cfg     Config
+	ledger  *ledger.Client
+	spool   *spool.Spool
+	archive *archive.Archive
+	session *intake.Session
+	signer  cose.Signer
+	logger  *slog.Logger
+	halted  atomic.Pointer[error]
+}
+
+// Open opens the bridge's folder, creating it and the stream's key when they are missing.
+func Open(cfg Config, l *ledger.Client, logger *slog.Logger) (*Bridge, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("bridge: %w", err)
+	}
+	session, err := intake.NewSession(cfg.Broker, cfg.ClientID(), logger)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := streamKey(filepath.Join(cfg.Dir, "stream.key"))
+	if err != nil {
+		return nil, err
+	}
+	files, err := archive.Open(filepath.Join(cfg.Dir, "archive"))
+	if err != nil {
+		return nil, err
+	}
+	store, err := spool.Open(filepath.Join(cfg.Dir, "spool.db"), cfg.Stream)
+	if err != nil {
+		return nil, err
+	}
+	return &Bridge{cfg: cfg, ledger: l, spool: store, archive: files, session: session, signer: signer, logger: logger}, nil
+}
+
+// Close closes the folder. Run must have returned.
+func (b *Bridge) Close() error { return b.spool.Close() }
+
+// Run works until ctx ends: nothing is lost when it does, and the next Run goes on from there.
+// An error means that somebody must mend something.
+func (b *Bridge) Run(ctx context.Context) error {
+	if err := b.openStream(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	courier := anchor.NewCourier(b.spool, b.archive, b.signer, b.ledger.Profile().Ledger(), b.session, b.logger)
+	anchorer := anchor.New(b.cfg.anchoring(), b.spool, b.archive, b.ledger, courier, b.logger)
+	checker := verify.New(registry{b.ledger}, time.Now)
+	observe := func(item spool.Item, o spool.Outcome) {
+		switch o.Fate {
+		case spool.Accepted:
+			anchorer.Notify()
+		case spool.Duplicate:
+			courier.Again(item.Reading.Claims().Device, item.Reading.Claims().Sequence)
+		case spool.Quarantined:
+			b.logger.Debug("quarantined", "topic", item.Topic, "reason", o.Reason)
+		}
+	}
+	in := intake.New(checker, b.spool, observe, time.Now, b.logger)
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return in.Run(ctx, b.session) })
+	g.Go(func() error { return b.untilEnd(ctx, anchorer.Run(ctx)) })
+	g.Go(func() error { return b.untilEnd(ctx, courier.Run(ctx)) })
+	g.Go(func() error {
+		b.ledger.Watch(ctx, func(e ledger.Event) { checker.Forget(e.ID) }, func(error) { checker.Forget("") })
+		return nil
+	})
+	return g.Wait()
+}
+
+// untilEnd lets the rest of the bridge go on when anchoring cannot: readings are still received
+// and kept. The fault is reported now, and again when the bridge ends.
+func (b *Bridge) untilEnd(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	b.halted.Store(&err)
+	b.logger.Error("anchoring halted; readings are still received and kept. Mend this and start the bridge again", "error", err)
+	<-ctx.Done()
+	return err
+}
+
+// Status is a snapshot for people and health checks.
+type Status struct {
+	spool.Books
+	Connected bool  // to the broker
+	Halted    error // why anchoring cannot go on, or nil
+}
+
+// Status returns the present counts and condition.
+func (b *Bridge) Status() (Status, error) {
+	books, err := b.spool.Books()
+	s := Status{Books: books, Connected: b.session.Connected()}
+	if h := b.halted.Load(); h != nil {
+		s.Halted = *h
+	}
+	return s, err
+}
+
+// Key is the public key of the stream.
+func (b *Bridge) Key() cose.Key { return b.signer.Key() }
+
+// Statement assembles everything an offline verifier needs for one reading, once its batch is
+// receipted.
+func (b *Bridge) Statement(device string, sequence uint64) ([]byte, error) {
+	batch, index, err := b.spool.Find(device, sequence)
+	if err != nil {
+		return nil, err
+	}
+	if batch == nil || (batch.State != spool.Receipted && batch.State != spool.Committed) {
+		return nil, fmt.Errorf("%w: reading %d of %s is not anchored yet", archive.ErrNotFound, sequence, device)
+	}
+	return b.archive.Statement(batch.Number, index)
+}
+
+// registry translates the ledger's answer into what verify asks for.
+type registry struct{ ledger *ledger.Client }
+
+func (r registry) Device(ctx context.Context, id string) (record.Device, error) {
+	d, err := r.ledger.Device(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return d, verify.ErrUnknown
+	}
+	return d, err
+}
+
+// proof makes the token that shows the ledger that we hold the stream's key.
+func (b *Bridge) proof() ([]byte, error) {
+	p := b.ledger.Profile()
+	return reading.SignPossession(b.signer, b.cfg.Stream, p.MSPID, p.Channel)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anchorline/anchorline/bridge/anchor"
+	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading"
+)
+
+// Config describes a bridge.
+type Config struct {
+	Dir      string        // data folder: the spool, the archive, the stream's key
+	Stream   string        // stream id, unique on the ledger
+	Broker   mqtt.Broker   // where devices publish
+	Linger   time.Duration // how long the first reading of a batch waits for others
+	MaxBatch uint64        // readings in a batch at most
+}
+
+// Default returns the defaults; Dir, Stream and Broker have none.
+func Default() Config {
+	return Config{
+		// Four anchors a second keep a reading's wait short, and cost a Fabric peer next to nothing.
+		Linger: 250 * time.Millisecond,
+		// A batch is held in memory while it is sealed: at 64 KiB a reading this bounds it to 640 MiB,
+		// at a usual 300 bytes it is 3 MiB.
+		MaxBatch: 10_000,
+	}
+}
+
+// ErrConfig is wrapped by every fault of a configuration.
+var ErrConfig = errors.New("bridge: configuration")
+
+// Validate reports every fault at once.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%w: %w", ErrConfig, fmt.Errorf(format, args...)))
+	}
+	if c.Dir == "" {
+		fault("no data folder given")
+	}
+	if !reading.ValidName(c.Stream) {
+		fault("stream %q: want 1 to 64 of A-Z a-z 0-9 . _ : - and a letter or digit first", c.Stream)
+	}
+	if _, err := c.Broker.Options("check"); err != nil {
+		fault("%w", err)
+	}
+	if c.Linger < 0 || c.Linger > time.Hour {
+		fault("linger %s: want 0 to 1h", c.Linger)
+	}
+	if c.MaxBatch < 1 || c.MaxBatch > 1_000_000 {
+		fault("max batch %d: want 1 to 1000000 readings", c.MaxBatch)
+	}
+	return errors.Join(faults...)
+}
+
+// ClientID is the MQTT client id of the bridge, fixed so that the broker keeps its session.
+func (c Config) ClientID() string { return ClientID(c.Stream) }
+
+// ClientID is the MQTT client id of the bridge that writes the stream.
+func ClientID(stream string) string { return "anchorline-bridge-" + stream }
+
+func (c Config) anchoring() anchor.Config {
+	return anchor.Config{Linger: c.Linger, MaxBatch: c.MaxBatch}
+}

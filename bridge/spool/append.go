@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/anchorline/anchorline/reading"
+)
+
+// An Item is one message as intake received it and verify judged it: either Reading is set, or
+// Reason says why it is refused.
+type Item struct {
+	Topic    string
+	Payload  []byte
+	Received int64 // bridge clock, ms
+	Reading  *reading.Reading
+	Reason   string // refusal, one word for metrics and reports
+	Detail   string // refusal, a sentence for people
+}
+
+// A Fate is what became of an item.
+type Fate int
+
+// The fates. Every item has exactly one, so the books balance.
+const (
+	Accepted    Fate = iota + 1
+	Duplicate        // these bytes were accepted before
+	Quarantined      // refused and kept with the reason
+)
+
+// An Outcome is the fate of one item.
+type Outcome struct {
+	Fate     Fate
+	Position uint64 // of the accepted reading; for a duplicate, of the first
+	Reason   string // of a quarantined item
+}
+
+// ReasonReplay refuses a reading whose sequence number its device has already used for another
+// content: a copied key, a device that lost its memory, or an attack.
+const ReasonReplay = "replay"
+
+// Append stores the items in order, in one transaction, and returns their outcomes. After an
+// error nothing was stored and nothing may be acknowledged.
+func (s *Spool) Append(items []Item) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(items))
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		w, err := newWriter(tx)
+		if err != nil {
+			return err
+		}
+		for i, it := range items {
+			if outcomes[i], err = w.item(it); err != nil {
+				return err
+			}
+		}
+		return w.finish()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("spool: append %d messages: %w", len(items), err)
+	}
+	return outcomes, nil
+}
+
+// A writer carries the books through one transaction.
+type writer struct {
+	tx    *bbolt.Tx
+	books Books
+	since since
+}
+
+func newWriter(tx *bbolt.Tx) (*writer, error) {
+	w := &writer{tx: tx}
+	var err error
+	if w.books, err = loadBooks(tx); err != nil {
+		return nil, err
+	}
+	_, err = get(tx.Bucket(bucketMeta), keySince, &w.since)
+	return w, err
+}
+
+func (w *writer) finish() error {
+	if err := put(w.tx.Bucket(bucketMeta), keyBooks, w.books); err != nil {
+		return err
+	}
+	return put(w.tx.Bucket(bucketMeta), keySince, w.since)
+}
+
+func (w *writer) item(it Item) (Outcome, error) {
+	w.books.Received++
+	if it.Reading == nil {
+		return w.quarantine(it, it.Reason, it.Detail)
+	}
+	device, seq := it.Reading.Claims().Device, it.Reading.Claims().Sequence
+	content := it.Reading.ContentHash()
+	seen := w.tx.Bucket(bucketSeen)
+	if v := seen.Get(deviceKey(device, seq)); v != nil {
+		first, position := v[:sha256.Size], number(v[sha256.Size:])
+		if bytes.Equal(first, content[:]) {
+			w.books.Duplicates++
+			return Outcome{Fate: Duplicate, Position: position}, nil
+		}
+		return w.quarantine(it, ReasonReplay, fmt.Sprintf(
+			"device %s already used sequence number %d for content %x; this one is %x", device, seq, first[:8], content[:8]))
+	}
+	w.books.Accepted++
+	position := w.books.Accepted
+	if err := seen.Put(deviceKey(device, seq), binary.BigEndian.AppendUint64(content[:], position)); err != nil {
+		return Outcome{}, err
+	}
+	row := binary.BigEndian.AppendUint64(nil, uint64(it.Received))
+	if err := w.tx.Bucket(bucketReadings).Put(key(position), append(row, it.Reading.Bytes()...)); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Fate: Accepted, Position: position}, w.track(device, seq)
+}
+
+// A QuarantinedMessage is a refused message as it is kept.
+type QuarantinedMessage struct {
+	Topic    string `cbor:"1,keyasint" json:"topic"`
+	Received int64  `cbor:"2,keyasint" json:"received"` // bridge clock, ms
+	Reason   string `cbor:"3,keyasint" json:"reason"`
+	Detail   string `cbor:"4,keyasint" json:"detail"`
+	Size     int    `cbor:"5,keyasint" json:"size"`    // bytes of the whole payload
+	SHA256   string `cbor:"6,keyasint" json:"sha256"`  // of the whole payload, hex
+	Payload  []byte `cbor:"7,keyasint" json:"payload"` // its first MaxQuarantined bytes
+}
+
+// MaxQuarantined is how many bytes of a refused payload are kept. Of what is larger the size
+// and the hash remain.
+const MaxQuarantined = 2 * reading.MaxSize
+
+func (w *writer) quarantine(it Item, reason, detail string) (Outcome, error) {
+	b := w.tx.Bucket(bucketQuarantine)
+	id, err := b.NextSequence()
+	if err != nil {
+		return Outcome{}, err
+	}
+	sum := sha256.Sum256(it.Payload)
+	kept := it.Payload[:min(len(it.Payload), MaxQuarantined)]
+	w.books.quarantined(reason)
+	w.since.Quarantined++
+	return Outcome{Fate: Quarantined, Reason: reason}, put(b, key(id), QuarantinedMessage{
+		Topic: it.Topic, Received: it.Received, Reason: reason, Detail: detail,
+		Size: len(it.Payload), SHA256: hex.EncodeToString(sum[:]), Payload: kept,
+	})
+}
+
+// Quarantine calls f with each refused message, newest first, until f returns false.
+func (s *Spool) Quarantine(f func(id uint64, m QuarantinedMessage) bool) error {
+	return s.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketQuarantine).Cursor()
+		for k, _ := c.Last(); k != nil; k, _ = c.Prev() {
+			var m QuarantinedMessage
+			if _, err := get(tx.Bucket(bucketQuarantine), k, &m); err != nil {
+				return err
+			}
+			if !f(number(k), m) {
+				return nil
+			}
+		}
+		return nil
+	})
+}

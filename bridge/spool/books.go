@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"maps"
+
+	"go.etcd.io/bbolt"
+)
+
+// Books count everything since the spool was created. They balance:
+//
+//	Received = Accepted + Duplicates + sum(Quarantined)
+//	Accepted = Anchored + pending
+type Books struct {
+	Received    uint64            `cbor:"1,keyasint" json:"received"`
+	Accepted    uint64            `cbor:"2,keyasint" json:"accepted"`
+	Duplicates  uint64            `cbor:"3,keyasint" json:"duplicates"`
+	Quarantined map[string]uint64 `cbor:"4,keyasint" json:"quarantined"` // by reason
+	Gaps        uint64            `cbor:"5,keyasint" json:"gaps"`        // sequence numbers missing now
+	Sealed      uint64            `cbor:"6,keyasint" json:"sealed"`      // readings in batches
+	Anchored    uint64            `cbor:"7,keyasint" json:"anchored"`    // readings in committed batches
+	Receipted   uint64            `cbor:"8,keyasint" json:"receipted"`   // readings whose receipts were published
+	Batches     uint64            `cbor:"9,keyasint" json:"batches"`     // batches sealed
+}
+
+// Pending is the number of readings accepted and not yet committed on the ledger.
+func (b Books) Pending() uint64 { return b.Accepted - b.Anchored }
+
+// QuarantinedTotal is the number of refused messages.
+func (b Books) QuarantinedTotal() uint64 {
+	var n uint64
+	for c := range maps.Values(b.Quarantined) {
+		n += c
+	}
+	return n
+}
+
+// Balance reports whether the books balance.
+func (b Books) Balance() bool {
+	return b.Received == b.Accepted+b.Duplicates+b.QuarantinedTotal() &&
+		b.Receipted <= b.Anchored && b.Anchored <= b.Sealed && b.Sealed <= b.Accepted
+}
+
+func (b *Books) quarantined(reason string) {
+	if b.Quarantined == nil {
+		b.Quarantined = map[string]uint64{}
+	}
+	b.Quarantined[reason]++
+}
+
+// since counts what the next anchor will report.
+type since struct {
+	Gaps        uint64 `cbor:"1,keyasint"`
+	Quarantined uint64 `cbor:"2,keyasint"`
+}
+
+var (
+	keyBooks = []byte("books")
+	keySince = []byte("since")
+)
+
+func loadBooks(tx *bbolt.Tx) (Books, error) {
+	b := Books{}
+	_, err := get(tx.Bucket(bucketMeta), keyBooks, &b)
+	return b, err
+}
+
+// Books returns the counts as of now.
+func (s *Spool) Books() (Books, error) {
+	var b Books
+	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+		b, err = loadBooks(tx)
+		return err
+	})
+	return b, err
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package spool is the bridge's memory: a durable, ordered store of readings between MQTT's
+// acknowledgement and the ledger's commit, and of every batch's state on the way there.
+//
+// In comes what intake received, judged by verify; out go batches for the anchor. Whatever
+// Append returned without error is on stable storage. After a crash the spool is as some
+// complete call left it: each call is one transaction of bbolt.
+//
+// Positions number the accepted readings, from 1, for ever. A batch is a range of positions, so
+// a reading's batch and its index there follow from its position.
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"go.etcd.io/bbolt"
+)
+
+// ErrNotFound is returned for a reading or batch that the spool does not know.
+var ErrNotFound = errors.New("spool: not found")
+
+// ErrState is returned when a batch is not in the state that a call needs: two owners of one
+// spool, or a bug.
+var ErrState = errors.New("spool: batch in the wrong state")
+
+// Buckets and what they hold. Integers in keys are big-endian, so that order is numeric.
+var (
+	bucketMeta       = []byte("meta")       // "books" → Books, "since" → since
+	bucketReadings   = []byte("readings")   // position → received ms, reading bytes; until archived
+	bucketSeen       = []byte("seen")       // device 0x00 sequence → content hash, position
+	bucketDevices    = []byte("devices")    // device → highest sequence
+	bucketMissing    = []byte("missing")    // device 0x00 from → to: sequence numbers never seen
+	bucketQuarantine = []byte("quarantine") // id → Quarantined
+	bucketBatches    = []byte("batches")    // number → Batch
+	bucketRanges     = []byte("ranges")     // last position of a batch → number
+)
+
+// maxInteger is the largest number that JSON carries exactly, 2^53-1.
+const maxInteger = 1<<53 - 1
+
+// A Spool is one bbolt file. Its methods may be called concurrently; writes are serialised.
+type Spool struct {
+	db     *bbolt.DB
+	stream string
+}
+
+// Open opens or creates the spool at path for the named stream. One process at a time can have
+// it open.
+func Open(path, stream string) (*Spool, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("spool: %s is in use by another process; stop that bridge first", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("spool: open %s: %w", path, err)
+	}
+	s := &Spool{db: db, stream: stream}
+	if err := db.Update(s.prepare); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// prepare creates the buckets and ties the file to its stream: a spool opened under another
+// stream's name would continue the wrong chain.
+func (s *Spool) prepare(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{
+		bucketMeta, bucketReadings, bucketSeen, bucketDevices, bucketMissing,
+		bucketQuarantine, bucketBatches, bucketRanges,
+	} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("spool: create bucket %s: %w", name, err)
+		}
+	}
+	meta, key := tx.Bucket(bucketMeta), []byte("stream")
+	if have := meta.Get(key); have == nil {
+		return meta.Put(key, []byte(s.stream))
+	} else if string(have) != s.stream {
+		return fmt.Errorf("spool: %s belongs to stream %q, not %q: set the stream's name back, or use another data folder",
+			s.db.Path(), have, s.stream)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (s *Spool) Close() error { return s.db.Close() }
+
+func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
+
+func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// deviceKey orders by device, then by number.
+func deviceKey(device string, n uint64) []byte {
+	k := append(make([]byte, 0, len(device)+9), device...)
+	return binary.BigEndian.AppendUint64(append(k, 0), n)
+}
+
+func put(b *bbolt.Bucket, key []byte, v any) error {
+	data, err := cbor.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("spool: encode: %w", err)
+	}
+	return b.Put(key, data)
+}
+
+// get decodes the value at key into v and reports whether there was one.
+func get(b *bbolt.Bucket, key []byte, v any) (bool, error) {
+	data := b.Get(key)
+	if data == nil {
+		return false, nil
+	}
+	if err := cbor.Unmarshal(data, v); err != nil {
+		return false, fmt.Errorf("spool: value at %x is damaged: %w", key, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/durable"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+// ErrDiverged is returned when the ledger's stream and the bridge's folder tell different
+// stories. Going on would fork the stream, so nothing is anchored.
+var ErrDiverged = errors.New("bridge: the data folder does not belong to the stream on the ledger")
+
+// streamKey reads the stream's key, or makes one. Losing it ends the stream's receipts, not
+// what they proved.
+func streamKey(path string) (cose.Signer, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return newStreamKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bridge: stream key: %w", err)
+	}
+	private, err := cose.ParsePrivateKeyPEM(text)
+	if err != nil {
+		return nil, fmt.Errorf("bridge: stream key %s: %w", path, err)
+	}
+	return cose.NewSigner(private)
+}
+
+func newStreamKey(path string) (cose.Signer, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("bridge: make stream key: %w", err)
+	}
+	text, err := cose.MarshalPrivateKeyPEM(private)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.WriteFile(path, text, 0o600); err != nil {
+		return nil, err
+	}
+	return cose.NewSigner(private)
+}
+
+// openStream opens the stream on the ledger, waiting for a ledger that is away, and makes sure
+// that ledger and folder agree.
+func (b *Bridge) openStream(ctx context.Context) error {
+	token, err := b.proof()
+	if err != nil {
+		return err
+	}
+	request := ledger.StreamRegistration{
+		ID: b.cfg.Stream, Key: b.signer.Key().Text(), Proof: base64.RawURLEncoding.EncodeToString(token),
+	}
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		_, err := b.ledger.OpenStream(ctx, request)
+		if err == nil {
+			err = b.agree(ctx)
+		}
+		if err == nil || !ledger.Passing(err) {
+			return err
+		}
+		b.logger.Warn("the ledger does not answer; devices' readings stay with the broker", "error", err, "again_in", pause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// agree compares the ledger's head with the newest batch: the ledger may lack the batch that a
+// crash left in flight, and nothing else.
+func (b *Bridge) agree(ctx context.Context) error {
+	head, err := b.ledger.Head(ctx, b.cfg.Stream)
+	if err != nil {
+		return err
+	}
+	latest, err := b.spool.Latest()
+	if errors.Is(err, spool.ErrNotFound) {
+		latest, err = &spool.Batch{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	inFlight := latest.State == spool.Sealed || latest.State == spool.Prepared
+	if head.Number != latest.Number && !(inFlight && head.Number+1 == latest.Number) {
+		return fmt.Errorf("%w: stream %s stands at batch %d on the ledger and at %d in %s: use the folder that wrote it, or another stream id",
+			ErrDiverged, b.cfg.Stream, head.Number, latest.Number, b.cfg.Dir)
+	}
+	if head.Number != latest.Number || head.Number == 0 {
+		return nil
+	}
+	a, err := record.ParseAnchor(latest.Anchor)
+	if err != nil {
+		return fmt.Errorf("bridge: anchor of batch %d: %w", latest.Number, err)
+	}
+	if a.HashText() != head.Hash {
+		return fmt.Errorf("%w: batch %d of stream %s is %s on the ledger and %s in %s",
+			ErrDiverged, head.Number, b.cfg.Stream, head.Hash, a.HashText(), b.cfg.Dir)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+// How long the cache believes what the ledger said. Changes are announced by events, so a known
+// device is asked for again only in case an event was lost. That a device is unknown is believed
+// just long enough to blunt a flood of readings under one made-up id.
+const (
+	knownFor   = 5 * time.Minute
+	unknownFor = 250 * time.Millisecond
+)
+
+// maxCached bounds the memory of the cache, in devices.
+const maxCached = 100_000
+
+// known is a device with its keys parsed.
+type known struct {
+	status  record.Status
+	keys    map[cose.KeyID]knownKey
+	missing bool // not registered
+	asked   time.Time
+}
+
+type knownKey struct {
+	public cose.Key
+	until  int64 // ms, 0 while the key is open
+}
+
+type cache struct {
+	registry Registry
+	now      func() time.Time
+	flight   singleflight.Group
+
+	mu      sync.Mutex
+	devices map[string]*known
+	epoch   uint64 // counts forgets: an answer asked for before one is not kept
+}
+
+func newCache(r Registry, now func() time.Time) *cache {
+	return &cache{registry: r, now: now, devices: map[string]*known{}}
+}
+
+func (c *cache) forget(device string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	if device == "" {
+		clear(c.devices)
+		return
+	}
+	delete(c.devices, device)
+}
+
+// get returns a device from the cache or the registry; many who ask at once ask once.
+func (c *cache) get(ctx context.Context, id string) (*known, error) {
+	d, epoch := c.cached(id)
+	if d == nil {
+		v, err, _ := c.flight.Do(fmt.Sprintf("%s %d", id, epoch), func() (any, error) { return c.ask(ctx, id, epoch) })
+		if err != nil {
+			return nil, err
+		}
+		d = v.(*known)
+	}
+	if d.missing {
+		return nil, ErrUnknown
+	}
+	return d, nil
+}
+
+func (c *cache) cached(id string) (*known, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.devices[id]
+	if d == nil {
+		return nil, c.epoch
+	}
+	age, limit := c.now().Sub(d.asked), knownFor
+	if d.missing {
+		limit = unknownFor
+	}
+	if age > limit || age < 0 {
+		return nil, c.epoch
+	}
+	return d, c.epoch
+}
+
+func (c *cache) ask(ctx context.Context, id string, epoch uint64) (*known, error) {
+	asked := c.now()
+	r, err := c.registry.Device(ctx, id)
+	d := &known{asked: asked}
+	switch {
+	case errors.Is(err, ErrUnknown):
+		d.missing = true
+	case err != nil:
+		return nil, err
+	default:
+		if d, err = parse(r, asked); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch == c.epoch {
+		c.makeRoom()
+		c.devices[id] = d
+	}
+	return d, nil
+}
+
+// makeRoom drops some entry; the map's order is random enough.
+func (c *cache) makeRoom() {
+	if len(c.devices) < maxCached {
+		return
+	}
+	for id := range c.devices {
+		delete(c.devices, id)
+		return
+	}
+}
+
+func parse(r record.Device, asked time.Time) (*known, error) {
+	d := &known{status: r.Status, keys: make(map[cose.KeyID]knownKey, len(r.Keys)), asked: asked}
+	for _, k := range r.Keys {
+		public, err := cose.ParseKeyText(k.Public)
+		if err != nil {
+			return nil, fmt.Errorf("verify: the ledger's key %s of device %s: %w", k.ID, r.ID, err)
+		}
+		d.keys[public.ID()] = knownKey{public: public, until: k.Until}
+	}
+	return d, nil
+}

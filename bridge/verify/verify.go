@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package verify decides whether a message is a reading that its device signed. In comes what
+// arrived under a topic, out goes the parsed reading or the reason why it is refused. It keeps
+// nothing but a cache of what the ledger says of devices.
+//
+// A refusal is final and says so in a Verdict; an error means that nobody can tell now, because
+// the ledger does not answer, and the message must wait.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading"
+)
+
+// The reasons for a refusal. The spool adds one of its own, for a sequence number used twice.
+const (
+	ReasonOversized       = "oversized"        // more than reading.MaxSize bytes
+	ReasonMalformed       = "malformed"        // not a reading in its one encoding
+	ReasonUnsupported     = "unsupported"      // an algorithm or critical header we do not know
+	ReasonTopic           = "topic_mismatch"   // published under another device's topic
+	ReasonUnknownDevice   = "unknown_device"   // not registered on the ledger
+	ReasonUnknownKey      = "unknown_key"      // registered, but not with this key
+	ReasonKeyEnded        = "key_ended"        // signed by a key that was replaced
+	ReasonSignature       = "bad_signature"    // the signature is not of these bytes
+	ReasonDeviceSuspended = "device_suspended" // its owner suspended it
+	ReasonDeviceRevoked   = "device_revoked"   // its owner revoked it
+)
+
+// A Registry knows the devices. Device returns ErrUnknown for one that is not registered, and
+// any other error when it cannot tell.
+type Registry interface {
+	Device(ctx context.Context, id string) (record.Device, error)
+}
+
+// ErrUnknown is what a Registry returns for a device that is not registered.
+var ErrUnknown = errors.New("verify: device is not registered")
+
+// A Verdict is a reading, or the reason against it.
+type Verdict struct {
+	Reading *reading.Reading
+	Reason  string // empty for a reading
+	Detail  string // for people
+}
+
+// Checker checks messages. It is safe for concurrent use.
+type Checker struct {
+	devices *cache
+	now     func() time.Time
+}
+
+// rotationGrace is how long, by the bridge's clock, a replaced key still vouches for readings
+// that a device made before the change and delivers after it.
+const rotationGrace = 24 * time.Hour
+
+// New returns a checker that asks registry for devices. now is the bridge's clock.
+func New(registry Registry, now func() time.Time) *Checker {
+	return &Checker{devices: newCache(registry, now), now: now}
+}
+
+// Forget drops what is cached of a device, after a change on the ledger; "" drops everything.
+func (c *Checker) Forget(device string) { c.devices.forget(device) }
+
+// Check judges one message.
+func (c *Checker) Check(ctx context.Context, topic string, payload []byte) (Verdict, error) {
+	r, err := reading.Parse(payload)
+	if err != nil {
+		return refuse(parseReason(err), "%v", err), nil
+	}
+	device := r.Claims().Device
+	if owner, ok := mqtt.DeviceOfReadings(topic); !ok || owner != device {
+		return refuse(ReasonTopic, "a reading of device %s belongs on topic %s", device, mqtt.ReadingsTopic(device)), nil
+	}
+	d, err := c.devices.get(ctx, device)
+	if errors.Is(err, ErrUnknown) {
+		return refuse(ReasonUnknownDevice, "device %s is not registered: register it (anchorline device register)", device), nil
+	}
+	if err != nil {
+		return Verdict{}, fmt.Errorf("verify: device %s: %w", device, err)
+	}
+	return c.judge(r, d), nil
+}
+
+func (c *Checker) judge(r *reading.Reading, d *known) Verdict {
+	id := r.Claims().Device
+	key, ok := d.keys[r.KeyID()]
+	if !ok {
+		return refuse(ReasonUnknownKey, "device %s is not registered with key %s", id, r.KeyID())
+	}
+	if err := r.Verify(key.public); err != nil {
+		return refuse(ReasonSignature, "device %s, sequence number %d: %v", id, r.Claims().Sequence, err)
+	}
+	switch d.status {
+	case record.Suspended:
+		return refuse(ReasonDeviceSuspended, "device %s is suspended by its owner", id)
+	case record.Revoked:
+		return refuse(ReasonDeviceRevoked, "device %s was revoked by its owner", id)
+	case record.Active:
+	default:
+		return refuse(ReasonDeviceSuspended, "device %s has status %q, which this bridge does not know", id, d.status)
+	}
+	if key.until != 0 {
+		late := c.now().UnixMilli() > key.until+rotationGrace.Milliseconds()
+		if late || r.Claims().Time >= key.until {
+			return refuse(ReasonKeyEnded, "key %s of device %s was valid until %s", r.KeyID(), id, time.UnixMilli(key.until).UTC().Format(time.RFC3339))
+		}
+	}
+	return Verdict{Reading: r}
+}
+
+func parseReason(err error) string {
+	switch {
+	case errors.Is(err, reading.ErrTooLarge):
+		return ReasonOversized
+	case errors.Is(err, reading.ErrUnsupportedAlgorithm), errors.Is(err, reading.ErrUnknownCritical):
+		return ReasonUnsupported
+	default:
+		return ReasonMalformed
+	}
+}
+
+func refuse(reason, format string, args ...any) Verdict {
+	return Verdict{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}

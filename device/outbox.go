@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// An Outbox is a device's memory: the next sequence number, and every reading until its receipt
+// was verified. One file can serve several devices of one process.
+//
+// A sequence number is never used twice, whatever crashes: Put stores the reading under its
+// number before anybody can send it.
+type Outbox struct{ db *bbolt.DB }
+
+// Tally counts a device's readings since its outbox was created.
+type Tally struct {
+	Signed    uint64 // stored in the outbox
+	Published uint64 // acknowledged by the broker
+	Verified  uint64 // whose receipt was verified
+}
+
+// A Parcel is a reading that waits for its receipt.
+type Parcel struct {
+	Sequence  uint64
+	Published bool // the broker acknowledged it
+	Reading   []byte
+}
+
+var (
+	bucketParcels = []byte("parcels") // device 0x00 sequence → published flag, reading
+	bucketTallies = []byte("tallies") // device → three counts
+)
+
+// ErrOutboxInUse is returned while another process has the outbox open.
+var ErrOutboxInUse = errors.New("device: outbox is in use by another process")
+
+// OpenOutbox opens or creates the outbox at path.
+func OpenOutbox(path string) (*Outbox, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("%w: %s", ErrOutboxInUse, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("device: open outbox %s: %w", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range [][]byte{bucketParcels, bucketTallies} {
+			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("device: prepare outbox: %w", err), db.Close())
+	}
+	return &Outbox{db: db}, nil
+}
+
+// Close closes the file.
+func (o *Outbox) Close() error { return o.db.Close() }
+
+// Put signs and stores n readings under the next sequence numbers. make is called with each
+// number; when it fails nothing is stored and no number is used.
+func (o *Outbox) Put(device string, n int, make func(i int, sequence uint64) ([]byte, error)) ([]Parcel, error) {
+	parcels := []Parcel{}
+	err := o.update(device, func(tx *bbolt.Tx, t *Tally) error {
+		for i := range n {
+			seq := t.Signed + 1
+			r, err := make(i, seq)
+			if err != nil {
+				return err
+			}
+			if err := tx.Bucket(bucketParcels).Put(parcelKey(device, seq), append([]byte{0}, r...)); err != nil {
+				return err
+			}
+			t.Signed = seq
+			parcels = append(parcels, Parcel{Sequence: seq, Reading: r})
+		}
+		return nil
+	})
+	return parcels, err
+}
+
+// Published notes that the broker acknowledged these readings.
+func (o *Outbox) Published(device string, sequences ...uint64) error {
+	return o.update(device, func(tx *bbolt.Tx, t *Tally) error {
+		b := tx.Bucket(bucketParcels)
+		for _, seq := range sequences {
+			v := b.Get(parcelKey(device, seq))
+			if len(v) == 0 || v[0] != 0 {
+				continue
+			}
+			if err := b.Put(parcelKey(device, seq), append([]byte{1}, v[1:]...)); err != nil {
+				return err
+			}
+			t.Published++
+		}
+		return nil
+	})
+}
+
+// Verified notes that these readings' receipts were verified, and lets go of them.
+func (o *Outbox) Verified(device string, sequences ...uint64) error {
+	return o.update(device, func(tx *bbolt.Tx, t *Tally) error {
+		b := tx.Bucket(bucketParcels)
+		for _, seq := range sequences {
+			v := b.Get(parcelKey(device, seq))
+			if len(v) == 0 {
+				continue
+			}
+			if v[0] == 0 {
+				t.Published++ // the receipt overtook the acknowledgement
+			}
+			if err := b.Delete(parcelKey(device, seq)); err != nil {
+				return err
+			}
+			t.Verified++
+		}
+		return nil
+	})
+}
+
+// Parcel returns a reading that waits for its receipt, and false for one that does not.
+func (o *Outbox) Parcel(device string, sequence uint64) (Parcel, bool, error) {
+	var p Parcel
+	var ok bool
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		v := tx.Bucket(bucketParcels).Get(parcelKey(device, sequence))
+		if ok = len(v) > 0; ok {
+			p = Parcel{Sequence: sequence, Published: v[0] != 0, Reading: bytes.Clone(v[1:])}
+		}
+		return nil
+	})
+	return p, ok, err
+}
+
+// Waiting returns the oldest readings of a device that wait for their receipts, at most limit.
+func (o *Outbox) Waiting(device string, limit int) ([]Parcel, error) {
+	var out []Parcel
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		prefix := append([]byte(device), 0)
+		c := tx.Bucket(bucketParcels).Cursor()
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(out) < limit; k, v = c.Next() {
+			out = append(out, Parcel{
+				Sequence: binary.BigEndian.Uint64(k[len(prefix):]), Published: v[0] != 0, Reading: bytes.Clone(v[1:]),
+			})
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Tally returns a device's counts.
+func (o *Outbox) Tally(device string) (Tally, error) {
+	var t Tally
+	err := o.db.View(func(tx *bbolt.Tx) error {
+		t = loadTally(tx, device)
+		return nil
+	})
+	return t, err
+}
+
+func (o *Outbox) update(device string, f func(*bbolt.Tx, *Tally) error) error {
+	err := o.db.Update(func(tx *bbolt.Tx) error {
+		t := loadTally(tx, device)
+		if err := f(tx, &t); err != nil {
+			return err
+		}
+		v := binary.BigEndian.AppendUint64(nil, t.Signed)
+		v = binary.BigEndian.AppendUint64(v, t.Published)
+		v = binary.BigEndian.AppendUint64(v, t.Verified)
+		return tx.Bucket(bucketTallies).Put([]byte(device), v)
+	})
+	if err != nil {
+		return fmt.Errorf("device: outbox of %s: %w", device, err)
+	}
+	return nil
+}
+
+func loadTally(tx *bbolt.Tx, device string) Tally {
+	v := tx.Bucket(bucketTallies).Get([]byte(device))
+	if len(v) != 24 {
+		return Tally{}
+	}
+	return Tally{
+		Signed: binary.BigEndian.Uint64(v), Published: binary.BigEndian.Uint64(v[8:]), Verified: binary.BigEndian.Uint64(v[16:]),
+	}
+}
+
+func parcelKey(device string, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte(device), 0), seq)
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// What can be wrong, by what to do about it. Every error of this package wraps exactly one of
+// these.
+var (
+	// ErrConfig: a file, name or address is wrong. Mend it; trying again does not help.
+	ErrConfig = errors.New("ledger: configuration")
+	// ErrDenied: the network does not accept our identity, or not for this.
+	ErrDenied = errors.New("ledger: access denied")
+	// ErrUnavailable: the network cannot serve us now. Nothing was written; try again.
+	ErrUnavailable = errors.New("ledger: unavailable")
+	// ErrUnknownOutcome: the transaction may or may not have been committed. Submit the same
+	// bytes again.
+	ErrUnknownOutcome = errors.New("ledger: outcome unknown")
+	// ErrInvalidated: the transaction is in a block and was found invalid; it wrote nothing. A
+	// new proposal may succeed.
+	ErrInvalidated = errors.New("ledger: transaction invalidated")
+)
+
+// The chaincode's refusals, by code. They are final for the request as it is; the *record.Error
+// behind them says why.
+var (
+	ErrNotFound        = errors.New("ledger: not found")
+	ErrAlreadyExists   = errors.New("ledger: already exists")
+	ErrForbidden       = errors.New("ledger: forbidden")
+	ErrInvalidArgument = errors.New("ledger: invalid argument")
+	ErrConflict        = errors.New("ledger: conflict")
+	ErrEquivocation    = errors.New("ledger: equivocation")
+	ErrChaincode       = errors.New("ledger: chaincode failed")
+)
+
+// An Error is a failed call: which step, for which transaction, and what kind of failure.
+type Error struct {
+	Step string // for example "endorse devices:Register"
+	TxID string // empty when no transaction was made
+	Kind error  // one of the sentinels of this package
+	Err  error  // what Fabric or the chaincode said
+}
+
+// Error names step, transaction and cause.
+func (e *Error) Error() string {
+	if e.TxID == "" {
+		return fmt.Sprintf("%v: %s: %v", e.Kind, e.Step, e.Err)
+	}
+	return fmt.Sprintf("%v: %s, transaction %s: %v", e.Kind, e.Step, e.TxID, e.Err)
+}
+
+// Unwrap gives both the kind and the cause to errors.Is and errors.As.
+func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// Passing reports whether trying the same again can succeed without anybody mending anything.
+func Passing(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknownOutcome) || errors.Is(err, ErrInvalidated)
+}
+
+// classify decides on the details, never on the code alone: Aborted and Unavailable cover both
+// passing and lasting faults.
+func classify(step, txID string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := describe(err)
+	if refusal, ok := refusalIn(text); ok {
+		return &Error{Step: step, TxID: txID, Kind: refusalKind(refusal.Code), Err: refusal}
+	}
+	return &Error{Step: step, TxID: txID, Kind: kindOf(err, text), Err: errors.New(text)}
+}
+
+func kindOf(err error, text string) error {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	var submit *client.SubmitError
+	var commit *client.CommitStatusError
+	switch {
+	case has("x509:", "certificate signed by unknown authority", "tls: "):
+		return ErrConfig
+	case has("access denied", "identity expired", "creator org unknown", "failed to deserialize creator"):
+		return ErrDenied
+	case status.Code(err) == codes.PermissionDenied || status.Code(err) == codes.Unauthenticated:
+		return ErrDenied
+	case has("incorrect timestamp", "is not within acceptable", "chaincode definition for", "no endorsers", "channel does not exist"):
+		return ErrConfig
+	case errors.As(err, &submit), errors.As(err, &commit):
+		return ErrUnknownOutcome
+	}
+	return ErrUnavailable
+}
+
+// describe joins the status text and the details of every endorser into one line.
+func describe(err error) string {
+	st, ok := status.FromError(err)
+	if !ok {
+		var s interface{ GRPCStatus() *status.Status }
+		if !errors.As(err, &s) {
+			return err.Error()
+		}
+		st = s.GRPCStatus()
+	}
+	if errors.Is(err, context.DeadlineExceeded) || st.Code() == codes.DeadlineExceeded {
+		return "no answer within the deadline: is the peer hung, or the network too slow?"
+	}
+	parts := []string{st.Message()}
+	for _, d := range st.Details() {
+		if d, ok := d.(*gateway.ErrorDetail); ok {
+			parts = append(parts, fmt.Sprintf("%s (%s): %s", d.GetAddress(), d.GetMspId(), d.GetMessage()))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// refusalIn finds our chaincode's error in Fabric's text, which wraps it as
+// "chaincode response 500, CODE: message".
+func refusalIn(text string) (*record.Error, bool) {
+	const mark = "chaincode response 500, "
+	_, rest, found := strings.Cut(text, mark)
+	if !found {
+		return nil, false
+	}
+	rest, _, _ = strings.Cut(rest, "; ")
+	if e, ok := record.ParseError(rest); ok {
+		return e, true
+	}
+	return &record.Error{Code: record.Internal, Message: rest}, true
+}
+
+func refusalKind(code record.Code) error {
+	switch code {
+	case record.NotFound:
+		return ErrNotFound
+	case record.AlreadyExists:
+		return ErrAlreadyExists
+	case record.Forbidden:
+		return ErrForbidden
+	case record.InvalidArgument:
+		return ErrInvalidArgument
+	case record.Conflict:
+		return ErrConflict
+	case record.Equivocation:
+		return ErrEquivocation
+	default:
+		return ErrChaincode
+	}
+}
