@@ -67,6 +67,10 @@ func newP256Key(public *ecdsa.PublicKey) (Key, error) {
 	if public.Curve != elliptic.P256() {
 		return Key{}, fmt.Errorf("%w: ECDSA %s; use P-256", ErrUnsupportedAlgorithm, public.Curve.Params().Name)
 	}
+	//nolint:staticcheck // The fields are read because Bytes panics without them.
+	if public.X == nil || public.Y == nil {
+		return Key{}, fmt.Errorf("%w: ECDSA key without a point", ErrBadKey)
+	}
 	point, err := public.Bytes() // 0x04 ‖ x ‖ y; refuses points that are not on the curve
 	if err != nil {
 		return Key{}, fmt.Errorf("%w: P-256: %w", ErrBadKey, err)

@@ -56,6 +56,7 @@ func checkPrivateKey(private crypto.Signer) error {
 			return fmt.Errorf("%w: Ed25519 private key of %d bytes, not %d", ErrBadKey, len(private), ed25519.PrivateKeySize)
 		}
 	case *ecdsa.PrivateKey:
+		//nolint:staticcheck // The field is read because signing panics without it.
 		if private == nil || private.D == nil {
 			return fmt.Errorf("%w: ECDSA private key without a number", ErrBadKey)
 		}
