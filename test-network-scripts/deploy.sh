@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# deploy.sh: deploys the chaincode as a service: package, install, approve and commit for every
+# organisation, start it, and write connection profiles for anchorline.
+#
+#   deploy.sh [--dir DIR] [--env FILE] [--name anchorline] [--version 1.0] [--policy EXPRESSION]
+#             [--source FOLDER] [--serve|--no-serve] [--approve-only] [--probe JSON]
+#
+#   --dir          packages, profiles, logs and pids (FABRIC_NETWORK_DIR, else ./fabric-network)
+#   --env          the network (default: DIR/network.env, which up.sh wrote); for others see
+#                  network/fabric/env
+#   --version      the definition's version: another one is an upgrade to the next sequence
+#   --policy       the endorsement policy (default: a peer of every organisation in the file)
+#   --source       main package of the chaincode, a folder with Go code (default: ./chaincode)
+#   --serve        build the chaincode and run it here, a process per address; the default for
+#                  our own network. With --env and without --serve it is run elsewhere, with the
+#                  CHAINCODE_ID that deploy.sh prints
+#   --approve-only leave the commit to somebody else; without it deploy.sh commits as soon as
+#                  nobody's approval is missing
+#   --probe        call that proves that the peers reach the chaincode; empty for none
+#
+# Running it again changes nothing that is as wanted; a definition that differs from the
+# committed one is approved and committed as the next sequence. Needs peer in FABRIC_BIN or on
+# the PATH, and go for --serve.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/fabric.sh
+source "$ROOT/test-network-scripts/lib/fabric.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/lifecycle.sh
+source "$ROOT/test-network-scripts/lib/lifecycle.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/profile.sh
+source "$ROOT/test-network-scripts/lib/profile.sh"
+
+read_arguments() {
+	DIR="" ENVIRONMENT="" NAME=anchorline VERSION=1.0 POLICY="" SOURCE=$ROOT/chaincode
+	SERVE="" APPROVE_ONLY="" PROBE='{"Args":["org.hyperledger.fabric:GetMetadata"]}'
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-h | --help) usage && exit 0 ;;
+		--serve) SERVE=yes && shift ;;
+		--no-serve) SERVE=no && shift ;;
+		--approve-only) APPROVE_ONLY=yes && shift ;;
+		--dir | --env | --name | --version | --policy | --source | --probe)
+			[ $# -ge 2 ] || die "$1 needs a value"
+			case $1 in
+			--dir) DIR=$2 ;;
+			--env) ENVIRONMENT=$2 ;;
+			--name) NAME=$2 ;;
+			--version) VERSION=$2 ;;
+			--policy) POLICY=$2 ;;
+			--source) SOURCE=$2 ;;
+			--probe) PROBE=$2 ;;
+			esac
+			shift 2
+			;;
+		*) die "unknown argument $1 (see deploy.sh --help)" ;;
+		esac
+	done
+	[[ $NAME =~ ^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$ ]] || die "--name: letters, digits, - and _ only"
+	[[ $VERSION =~ ^[A-Za-z0-9_.+-]+$ ]] || die "--version: letters, digits and _ . + - only"
+}
+
+# everybody prints the policy that asks a peer of every organisation in the file.
+everybody() {
+	local org members=""
+	for org in $ORGS; do members="$members,'$(of "$org" MSP_ID).peer'"; done
+	printf 'AND(%s)' "${members#,}"
+}
+
+build() {
+	[ -f "$SOURCE/main.go" ] || [ -n "$(ls "$SOURCE"/*.go 2>/dev/null)" ] || die "no Go code in $SOURCE"
+	command -v go >/dev/null || die "go is not on the PATH; it builds the chaincode (or use --no-serve)"
+	step "building the chaincode from $SOURCE"
+	mkdir -p "$WORK/bin"
+	(cd "$SOURCE" && CGO_ENABLED=0 go build -trimpath -o "$WORK/bin/$NAME.new" .)
+}
+
+# serve_all starts the chaincode for every organisation; organisations with the same address
+# share a process. A process that runs the same program under the same id is left alone.
+serve_all() {
+	local org name id address served=" " changed=yes
+	cmp -s "$WORK/bin/$NAME.new" "$WORK/bin/$NAME" && changed=""
+	mv "$WORK/bin/$NAME.new" "$WORK/bin/$NAME"
+	for org in $ORGS; do
+		address=$(of "$org" CHAINCODE_LISTEN)
+		address=${address:-$(of "$org" CHAINCODE_ADDRESS)}
+		case $served in *" $address "*) continue ;; esac
+		served="$served$address "
+		name=chaincode-$NAME-$(of "$org" MSP_ID)
+		id=$(package_id "$org")
+		if [ -z "$changed" ] && alive "$name" && [ "$(cat "$RUN/$name.id" 2>/dev/null)" = "$id" ]; then
+			step "$name already serves on $address"
+			continue
+		fi
+		stop "$name"
+		! listening "$address" || die "$address, where $name would listen, is in use"
+		step "starting $name on $address"
+		start "$name" env CHAINCODE_SERVER_ADDRESS="$address" CHAINCODE_ID="$id" CORE_CHAINCODE_ID_NAME="$id" "$WORK/bin/$NAME"
+		printf '%s\n' "$id" >"$RUN/$name.id"
+		wait_until 20 "$name to listen on $address" "$LOGS/$name.log" listening "$address"
+	done
+}
+
+# define agrees on the definition: at the committed sequence when it is this one, else at the next.
+define() {
+	local org sequence current outcome others
+	current=$(committed)
+	sequence=$((current > 0 ? current : 1))
+	for org in $ORGS; do
+		outcome=$(approve "$org" "$sequence")
+		if [ "$outcome" = differs ]; then
+			sequence=$((current + 1))
+			outcome=$(approve "$org" "$sequence")
+		fi
+		step "$(of "$org" MSP_ID): $outcome version $VERSION at sequence $sequence"
+	done
+	if [ "$sequence" = "$current" ]; then
+		step "sequence $current is this definition already"
+		return
+	fi
+	others=$(missing "$sequence")
+	if [ -n "$APPROVE_ONLY" ] || [ -n "$others" ]; then
+		step "not committed; approvals missing: ${others:-none}"
+		exit 0
+	fi
+	commit "$sequence"
+	step "committed sequence $sequence on channel $CHANNEL with $POLICY"
+}
+
+answers() { peer_at "$1" "$(first_peer "$1")" chaincode query -C "$CHANNEL" -n "$NAME" -c "$PROBE"; }
+
+probe() {
+	local org
+	for org in $ORGS; do
+		wait_until 30 "$(first_peer "$org") to answer for $NAME" "$WORK/peer.log" answers "$org"
+		step "$(of "$org" MSP_ID): $(first_peer "$org") answers"
+	done
+}
+
+main() {
+	local org
+	read_arguments "$@"
+	need_fabric peer
+	set_folder "$(data_folder "$DIR")"
+	: "${SERVE:=$([ -n "$ENVIRONMENT" ] && echo no || echo yes)}"
+	load_environment "${ENVIRONMENT:-$DATA/network.env}"
+	: "${POLICY:=$(everybody)}"
+	WORK=$DATA/deploy
+	mkdir -p "$WORK"
+	cp "$FABRIC_CONFIG/client/core.yaml" "$WORK/core.yaml"
+	[ "$SERVE" = no ] || build
+	for org in $ORGS; do
+		make_package "$org"
+		install "$org"
+	done
+	[ "$SERVE" = no ] || serve_all
+	write_profiles "$DATA/profiles"
+	define
+	if [ "$SERVE" = no ]; then
+		say "run the chaincode with these in its environment:"
+		for org in $ORGS; do say "  $(of "$org" MSP_ID): CHAINCODE_ID=$(package_id "$org")"; done
+	elif [ -n "$PROBE" ]; then
+		probe
+	fi
+	step "done; profiles for anchorline --fabric are in $DATA/profiles"
+}
+
+main "$@"

@@ -1,0 +1,178 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Fabric's chaincode life cycle on a network that an environment file describes: package, install,
+# approve, commit. Every step looks first and does nothing when it was done before. Sourced after
+# fabric.sh, never run.
+
+# load_environment FILE: reads and checks the description of a network.
+load_environment() {
+	[ -f "$1" ] || die "no environment file $1; start our network with up.sh, or see network/fabric/env"
+	# shellcheck disable=SC1090 # the operator names the file
+	source "$1"
+	local org key keys="CHANNEL ORDERER_ADDRESS ORDERER_TLS_CA ORGS" files="ORDERER_TLS_CA"
+	for org in ${ORGS:-}; do
+		keys="$keys ${org}_MSP_ID ${org}_PEER_ADDRESS ${org}_TLS_CA ${org}_ADMIN_MSP ${org}_CHAINCODE_ADDRESS"
+		files="$files ${org}_TLS_CA ${org}_ADMIN_MSP"
+	done
+	for key in $keys; do
+		[ -n "${!key:-}" ] || die "$1 does not set $key"
+	done
+	for key in $files; do
+		[ -e "${!key}" ] || die "$1: $key names ${!key}, which is not there"
+	done
+}
+
+# of ORG KEY prints a value of the environment file, or nothing.
+of() {
+	local key=$1_$2
+	printf '%s' "${!key:-}"
+}
+
+# first_peer ORG prints the peer that speaks for the organisation.
+first_peer() {
+	local peers
+	peers=$(of "$1" PEER_ADDRESS)
+	printf '%s' "${peers%% *}"
+}
+
+# peer_at ORG ADDRESS COMMAND...: Fabric's peer command as an administrator, at one peer.
+peer_at() {
+	local org=$1 address=$2
+	shift 2
+	FABRIC_CFG_PATH=$WORK CORE_PEER_LOCALMSPID=$(of "$org" MSP_ID) CORE_PEER_ADDRESS=$address \
+		CORE_PEER_MSPCONFIGPATH=$(of "$org" ADMIN_MSP) CORE_PEER_TLS_ENABLED=true \
+		CORE_PEER_TLS_ROOTCERT_FILE=$(of "$org" TLS_CA) peer "$@"
+}
+
+# lifecycle ORG COMMAND...: a life cycle command at the organisation's first peer.
+lifecycle() {
+	local org=$1
+	shift
+	peer_at "$org" "$(first_peer "$org")" lifecycle chaincode "$@"
+}
+
+# to_orderer prints the arguments that lead a transaction to the orderer, one a line.
+to_orderer() {
+	printf '%s\n' -o "$ORDERER_ADDRESS" --tls --cafile "$ORDERER_TLS_CA" --connTimeout 10s
+	[ -z "${ORDERER_HOSTNAME:-}" ] || printf '%s\n' --ordererTLSHostnameOverride "$ORDERER_HOSTNAME"
+}
+
+# json_text FILE prints a file as the inside of a JSON string.
+json_text() { awk '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); printf "%s\\n", $0 }' "$1"; }
+
+# pack ARCHIVE FOLDER NAME...: the same files always give the same bytes, so the same package id.
+pack() {
+	local archive=$1 folder=$2 tar=tar
+	shift 2
+	command -v gtar >/dev/null && tar=gtar
+	"$tar" --version 2>/dev/null | grep -q 'GNU tar' || die "GNU tar is needed (on macOS: gtar)"
+	"$tar" --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX -C "$folder" -cf - "$@" | gzip -9n >"$archive.tmp"
+	mv "$archive.tmp" "$archive"
+}
+
+# connection ORG prints connection.json: where the organisation's peers find the chaincode. With
+# CHAINCODE_TLS_CA they ask it for a certificate, with CHAINCODE_CLIENT_CERT and _KEY they show one.
+connection() {
+	local org=$1 ca cert key
+	ca=$(of "$org" CHAINCODE_TLS_CA) cert=$(of "$org" CHAINCODE_CLIENT_CERT) key=$(of "$org" CHAINCODE_CLIENT_KEY)
+	printf '{"address":"%s","dial_timeout":"10s"' "$(of "$org" CHAINCODE_ADDRESS)"
+	if [ -n "$ca" ]; then
+		printf ',"tls_required":true,"root_cert":"%s"' "$(json_text "$ca")"
+	else
+		printf ',"tls_required":false'
+	fi
+	if [ -n "$cert" ]; then
+		printf ',"client_auth_required":true,"client_cert":"%s","client_key":"%s"' \
+			"$(json_text "$cert")" "$(json_text "$key")"
+	fi
+	printf '}\n'
+}
+
+# make_package ORG: the package that says where the organisation's chaincode serves.
+make_package() {
+	local org=$1 folder=$WORK/package-$1
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	connection "$org" >"$folder/connection.json"
+	pack "$folder/code.tar.gz" "$folder" connection.json
+	printf '{"type":"ccaas","label":"%s_%s"}\n' "$NAME" "$VERSION" >"$folder/metadata.json"
+	pack "$(package_of "$org")" "$folder" metadata.json code.tar.gz
+	rm -rf "$folder"
+}
+
+package_of() { printf '%s' "$WORK/$NAME-$(of "$1" MSP_ID).tar.gz"; }
+
+# package_id ORG prints the id by which peers know the organisation's package.
+package_id() { lifecycle "$1" calculatepackageid "$(package_of "$1")"; }
+
+# install ORG: onto each of the organisation's peers.
+install() {
+	local org=$1 address id
+	id=$(package_id "$org")
+	for address in $(of "$org" PEER_ADDRESS); do
+		if peer_at "$org" "$address" lifecycle chaincode queryinstalled | grep -qF "Package ID: $id,"; then
+			step "$(of "$org" MSP_ID): already installed on $address"
+			continue
+		fi
+		step "$(of "$org" MSP_ID): installing on $address"
+		peer_at "$org" "$address" lifecycle chaincode install "$(package_of "$org")" >"$WORK/peer.log" 2>&1 ||
+			fail "$address refused the package"
+	done
+}
+
+# fail WHAT: shows what Fabric said, and ends.
+fail() {
+	cat "$WORK/peer.log" >&2
+	die "$1"
+}
+
+# committed prints the sequence that the channel has agreed on, 0 for none.
+committed() {
+	local org=${ORGS%% *}
+	if lifecycle "$org" querycommitted -C "$CHANNEL" -n "$NAME" >"$WORK/peer.log" 2>&1; then
+		sed -n 's/^Version: .*, Sequence: \([0-9]*\),.*/\1/p' "$WORK/peer.log"
+	elif grep -q 'is not defined' "$WORK/peer.log"; then
+		echo 0
+	else
+		fail "$(first_peer "$org") does not say what is deployed on channel $CHANNEL"
+	fi
+}
+
+# approve ORG SEQUENCE: the organisation agrees to the definition with its own package. Prints
+# "approved", "already" when it has, or "differs" when the channel has committed another definition
+# at this sequence.
+approve() {
+	local org=$1 sequence=$2 arguments=() line
+	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer)
+	if lifecycle "$org" approveformyorg "${arguments[@]}" -C "$CHANNEL" -n "$NAME" -v "$VERSION" \
+		--sequence "$sequence" --signature-policy "$POLICY" --package-id "$(package_id "$org")" \
+		>"$WORK/peer.log" 2>&1; then
+		echo approved
+	elif grep -Eq 'with different parameters|attempted to define the current sequence' "$WORK/peer.log"; then
+		echo differs
+	elif grep -q 'attempted to redefine' "$WORK/peer.log"; then
+		echo already
+	else
+		fail "$(of "$org" MSP_ID) could not approve the definition"
+	fi
+}
+
+# missing SEQUENCE prints the organisations of the channel that have not approved.
+missing() {
+	lifecycle "${ORGS%% *}" checkcommitreadiness -C "$CHANNEL" -n "$NAME" -v "$VERSION" \
+		--sequence "$1" --signature-policy "$POLICY" | sed -n 's/^\(.*\): false$/\1/p' | tr '\n' ' '
+}
+
+# commit SEQUENCE: makes the definition the channel's, endorsed by every organisation of the file.
+commit() {
+	local org arguments=() line
+	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer)
+	for org in $ORGS; do
+		arguments+=(--peerAddresses "$(first_peer "$org")" --tlsRootCertFiles "$(of "$org" TLS_CA)")
+	done
+	lifecycle "${ORGS%% *}" commit "${arguments[@]}" -C "$CHANNEL" -n "$NAME" -v "$VERSION" \
+		--sequence "$1" --signature-policy "$POLICY" >"$WORK/peer.log" 2>&1 ||
+		fail "the channel did not accept the definition"
+}
