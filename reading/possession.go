@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -136,15 +137,23 @@ func (t token) validate() error {
 	if !ValidName(t.ID) {
 		return fmt.Errorf("%w: iss %.100q is not a device or stream id", ErrMalformed, t.ID)
 	}
-	for claim, text := range map[string]string{"sub (owner)": t.Owner, "aud (channel)": t.Channel} {
-		if text == "" || len(text) > MaxTokenText {
-			return fmt.Errorf("%w: %s has %d bytes; give 1 to %d", ErrMalformed, claim, len(text), MaxTokenText)
-		}
+	if err := checkTokenText("sub (owner)", t.Owner); err != nil {
+		return err
+	}
+	if err := checkTokenText("aud (channel)", t.Channel); err != nil {
+		return err
 	}
 	if t.Confirmation != nil {
 		if _, err := cose.ParseKey(t.Confirmation.Key); err != nil {
 			return fmt.Errorf("cnf: %w", err)
 		}
+	}
+	return nil
+}
+
+func checkTokenText(claim, text string) error {
+	if text == "" || len(text) > MaxTokenText || !utf8.ValidString(text) {
+		return fmt.Errorf("%w: %s is %.40q; give 1 to %d bytes of UTF-8", ErrMalformed, claim, text, MaxTokenText)
 	}
 	return nil
 }

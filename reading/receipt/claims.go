@@ -4,6 +4,7 @@ package receipt
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/internal/dcbor"
@@ -59,8 +60,8 @@ func (c Claims) Validate() error {
 	switch {
 	case !reading.ValidName(c.Stream):
 		return fmt.Errorf("%w: iss %.100q is not a stream id", reading.ErrMalformed, c.Stream)
-	case c.Ledger == "" || len(c.Ledger) > MaxLedger:
-		return fmt.Errorf("%w: sub has %d bytes; give channel/chaincode", reading.ErrMalformed, len(c.Ledger))
+	case c.Ledger == "" || len(c.Ledger) > MaxLedger || !utf8.ValidString(c.Ledger):
+		return fmt.Errorf("%w: sub %.100q; give channel/chaincode, at most %d bytes", reading.ErrMalformed, c.Ledger, MaxLedger)
 	case c.Number == 0 || c.Number > reading.MaxNumber:
 		return fmt.Errorf("%w: batch number %d; count from 1 to 2^53-1", reading.ErrMalformed, c.Number)
 	case c.Block > reading.MaxNumber:

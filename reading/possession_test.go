@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reading_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+func TestAPossessionTokenIsForOneIDOwnerAndChannel(t *testing.T) {
+	for name, signer := range bothSigners(t) {
+		key := signer.Key()
+		token, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+		require.NoError(t, err, name)
+		require.NoError(t, reading.VerifyPossession(token, key, "pump-7", "Org1MSP", "anchors"))
+		require.ErrorIs(t, reading.VerifyPossession(token, key, "pump-8", "Org1MSP", "anchors"), reading.ErrWrongSubject)
+		require.ErrorIs(t, reading.VerifyPossession(token, key, "pump-7", "Org2MSP", "anchors"), reading.ErrWrongSubject)
+		require.ErrorIs(t, reading.VerifyPossession(token, key, "pump-7", "Org1MSP", "other"), reading.ErrWrongSubject)
+		require.ErrorIs(t, reading.VerifyPossession(token, cose.Key{}, "pump-7", "Org1MSP", "anchors"), reading.ErrWrongKey)
+	}
+}
+
+func TestARotationTokenIsForOneNewKey(t *testing.T) {
+	oldKey, newKey := edSigner(t), esSigner(t).Key()
+	token, err := reading.SignRotation(oldKey, "pump-7", "Org1MSP", "anchors", newKey)
+	require.NoError(t, err)
+	require.NoError(t, reading.VerifyRotation(token, oldKey.Key(), "pump-7", "Org1MSP", "anchors", newKey))
+	require.ErrorIs(t, reading.VerifyRotation(token, oldKey.Key(), "pump-7", "Org1MSP", "anchors", oldKey.Key()), reading.ErrWrongSubject)
+	require.ErrorIs(t, reading.VerifyRotation(token, oldKey.Key(), "pump-8", "Org1MSP", "anchors", newKey), reading.ErrWrongSubject)
+	require.ErrorIs(t, reading.VerifyRotation(token, newKey, "pump-7", "Org1MSP", "anchors", newKey), reading.ErrWrongKey,
+		"the new key cannot consent in the old one's place")
+	_, err = reading.SignRotation(oldKey, "pump-7", "Org1MSP", "anchors", cose.Key{})
+	require.ErrorIs(t, err, reading.ErrMalformed)
+}
+
+func TestOneKindOfTokenIsNotTakenForAnother(t *testing.T) {
+	signer, key := edSigner(t), edSigner(t).Key()
+	possession, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	require.NoError(t, err)
+	rotation, err := reading.SignRotation(signer, "pump-7", "Org1MSP", "anchors", key)
+	require.NoError(t, err)
+	require.ErrorIs(t, reading.VerifyPossession(rotation, key, "pump-7", "Org1MSP", "anchors"), reading.ErrWrongType)
+	require.ErrorIs(t, reading.VerifyRotation(possession, key, "pump-7", "Org1MSP", "anchors", key), reading.ErrWrongType)
+	_, err = reading.Parse(possession)
+	require.ErrorIs(t, err, reading.ErrMalformed)
+	require.ErrorIs(t, reading.VerifyPossession(signed(t, signer), key, "pump-7", "Org1MSP", "anchors"), reading.ErrMalformed)
+}
+
+func TestATokenWithBadNamesIsNotSigned(t *testing.T) {
+	for _, names := range [][3]string{
+		{"", "Org1MSP", "anchors"}, {"a b", "Org1MSP", "anchors"}, {"pump-7", "", "anchors"}, {"pump-7", "Org1MSP", ""},
+		{"pump-7", strings.Repeat("o", 256), "anchors"}, {"pump-7", "Org1MSP", strings.Repeat("c", 256)},
+		{"pump-7", "\xff", "anchors"},
+	} {
+		_, err := reading.SignPossession(edSigner(t), names[0], names[1], names[2])
+		require.ErrorIs(t, err, reading.ErrMalformed, names)
+	}
+}
+
+func TestATokenThatIsNotStrictlyOneIsRefused(t *testing.T) {
+	signer := edSigner(t)
+	key, id := signer.Key(), signer.Key().ID()
+	tokenHeader := func() labels { return labels{1: -8, 4: id[:], 16: reading.PossessionType} }
+	tokenClaims := func() labels { return labels{1: "pump-7", 2: "Org1MSP", 3: "anchors"} }
+	verify := func(token []byte) error {
+		return reading.VerifyPossession(token, key, "pump-7", "Org1MSP", "anchors")
+	}
+	require.NoError(t, verify(assemble(t, signer, deterministic(t, tokenHeader()), deterministic(t, tokenClaims()))))
+	for name, c := range map[string]struct {
+		change func(h, c labels)
+		want   error
+	}{
+		"another header":    {func(h, _ labels) { h[3] = 61 }, reading.ErrMalformed},
+		"a critical header": {func(h, _ labels) { h[2] = []any{99}; h[99] = 1 }, reading.ErrUnknownCritical},
+		"no type":           {func(h, _ labels) { delete(h, 16) }, reading.ErrMalformed},
+		"another claim":     {func(_, c labels) { c[6] = 1 }, reading.ErrMalformed},
+		"a confirmation":    {func(_, c labels) { c[8] = labels{1: labels{}} }, reading.ErrMalformed},
+		"no audience":       {func(_, c labels) { delete(c, 3) }, reading.ErrMalformed},
+		"owner as bytes":    {func(_, c labels) { c[2] = []byte("Org1MSP") }, reading.ErrMalformed},
+		"channel null":      {func(_, c labels) { c[3] = nil }, reading.ErrMalformed},
+	} {
+		h, claims := tokenHeader(), tokenClaims()
+		c.change(h, claims)
+		require.ErrorIs(t, verify(assemble(t, signer, deterministic(t, h), deterministic(t, claims))), c.want, name)
+	}
+	good, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	require.NoError(t, err)
+	require.ErrorIs(t, verify(append(bytes.Clone(good), 0)), reading.ErrMalformed)
+	require.ErrorIs(t, verify(make([]byte, reading.MaxTokenSize+1)), reading.ErrTooLarge)
+	require.ErrorIs(t, verify(nil), reading.ErrMalformed)
+	good[len(good)-1] ^= 1
+	require.ErrorIs(t, verify(good), reading.ErrBadSignature)
+}
+
+func TestARotationWithAnotherConfirmationIsRefused(t *testing.T) {
+	signer := edSigner(t)
+	id, newKey := signer.Key().ID(), esSigner(t).Key()
+	protected := deterministic(t, labels{1: -8, 4: id[:], 16: reading.RotationType})
+	for name, confirmation := range map[string]any{
+		"none":           labels{},
+		"bytes":          newKey.Bytes(),
+		"key as bytes":   labels{1: newKey.Bytes()},
+		"key and kid":    labels{1: labels{1: 1, -1: 6, -2: edSigner(t).Key().Bytes()[7:]}, 3: id[:]},
+		"a private part": labels{1: labels{1: 1, -1: 6, -2: edSigner(t).Key().Bytes()[7:], -4: make([]byte, 32)}},
+	} {
+		payload := deterministic(t, labels{1: "pump-7", 2: "Org1MSP", 3: "anchors", 8: confirmation})
+		err := reading.VerifyRotation(assemble(t, signer, protected, payload), signer.Key(), "pump-7", "Org1MSP", "anchors", newKey)
+		require.ErrorIs(t, err, reading.ErrMalformed, name)
+	}
+}
+
+func TestTheGoldenTokensAreReadAndWrittenToTheByte(t *testing.T) {
+	signer, newKey := edSigner(t), esSigner(t)
+	possession, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	require.NoError(t, err)
+	require.Equal(t, golden(t, "possession", possession), possession)
+	rotation, err := reading.SignRotation(signer, "pump-7", "Org1MSP", "anchors", newKey.Key())
+	require.NoError(t, err)
+	require.Equal(t, golden(t, "rotation", rotation), rotation)
+	for _, token := range [][]byte{possession, rotation} {
+		m, err := cose.Parse(token)
+		require.NoError(t, err)
+		require.Equal(t, token, m.Encode())
+	}
+	require.NoError(t, reading.VerifyPossession(golden(t, "possession", possession), signer.Key(), "pump-7", "Org1MSP", "anchors"))
+	require.NoError(t, reading.VerifyRotation(golden(t, "rotation", rotation), signer.Key(), "pump-7", "Org1MSP", "anchors", newKey.Key()))
+}
+
+// FuzzTokens looks for a token that verifies but is not one that was signed. Ed25519
+// signatures of a fixed key over fixed claims have one form only.
+func FuzzTokens(f *testing.F) {
+	signer, key := edSigner(f), edSigner(f).Key()
+	possession, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	require.NoError(f, err)
+	rotation, err := reading.SignRotation(signer, "pump-7", "Org1MSP", "anchors", key)
+	require.NoError(f, err)
+	f.Add(possession)
+	f.Add(rotation)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if reading.VerifyPossession(data, key, "pump-7", "Org1MSP", "anchors") == nil {
+			require.Equal(t, possession, data)
+		}
+		if reading.VerifyRotation(data, key, "pump-7", "Org1MSP", "anchors", key) == nil {
+			require.Equal(t, rotation, data)
+		}
+	})
+}
