@@ -214,7 +214,7 @@ func TestAReadingInAnotherFormIsRefused(t *testing.T) {
 	good := signed(t, edSigner(t))
 	m, err := cose.Parse(good)
 	require.NoError(t, err)
-	detached, open, short := m.Clone(), m.Clone(), m.Clone()
+	detached, open, short := m, m, m
 	detached.Payload = nil
 	open.Unprotected = []byte{0xa1, 0x04, 0x41, 0x00}
 	short.Signature = short.Signature[:63]

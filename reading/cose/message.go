@@ -4,7 +4,6 @@ package cose
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/anchorline/anchorline/reading/internal/dcbor"
 )
@@ -186,16 +185,6 @@ func (m Message) VerifyDetached(key Key, external, payload []byte) error {
 		return fmt.Errorf("%w: the payload is attached", ErrMalformed)
 	}
 	return key.Verify(SigStructure(m.Protected, external, payload), m.Signature)
-}
-
-// Clone returns a copy that shares no bytes with m.
-func (m Message) Clone() Message {
-	return Message{
-		Protected:   slices.Clone(m.Protected),
-		Unprotected: slices.Clone(m.Unprotected),
-		Payload:     slices.Clone(m.Payload),
-		Signature:   slices.Clone(m.Signature),
-	}
 }
 
 // checkSignatureSize is what every message of ours holds beyond generic COSE.

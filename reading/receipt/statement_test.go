@@ -118,22 +118,23 @@ func TestEveryReadingOfABatchHasAStatementThatVerifies(t *testing.T) {
 }
 
 func TestNoBitOfAStatementCanBeFlippedUnnoticed(t *testing.T) {
-	for name, signers := range map[string][2]cose.Signer{
-		"EdDSA device, ES256 stream": {ed25519Signer(t, 1), es256Signer(t, 2)},
-		"ES256 device, EdDSA stream": {es256Signer(t, 3), ed25519Signer(t, 4)},
+	for name, c := range map[string]struct {
+		device, stream cose.Signer
+		index          int
+	}{
+		"EdDSA device, ES256 stream, full path":   {ed25519Signer(t, 1), es256Signer(t, 2), 0},
+		"ES256 device, EdDSA stream, ragged path": {es256Signer(t, 3), ed25519Signer(t, 4), 4},
 	} {
-		for _, index := range []int{0, 4} { // of 5: a full path and a ragged one
-			b := newBatch(t, signers[0], signers[1], 5)
-			statement := b.statement(t, index)
-			for bit := range 8 * len(statement) {
-				statement[bit/8] ^= 1 << (bit % 8)
-				s, err := receipt.ParseStatement(statement)
-				if err == nil {
-					err = s.Verify(b.device.Key(), b.stream.Key())
-				}
-				require.Errorf(t, err, "%s: leaf %d, byte %d, bit %d", name, index, bit/8, bit%8)
-				statement[bit/8] ^= 1 << (bit % 8)
+		b := newBatch(t, c.device, c.stream, 5)
+		statement := b.statement(t, c.index)
+		for bit := range 8 * len(statement) {
+			statement[bit/8] ^= 1 << (bit % 8)
+			s, err := receipt.ParseStatement(statement)
+			if err == nil {
+				err = s.Verify(b.device.Key(), b.stream.Key())
 			}
+			require.Errorf(t, err, "%s: byte %d, bit %d", name, bit/8, bit%8)
+			statement[bit/8] ^= 1 << (bit % 8)
 		}
 	}
 }
