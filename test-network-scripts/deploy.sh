@@ -139,7 +139,7 @@ probe() {
 }
 
 main() {
-	local org
+	local org profiles
 	read_arguments "$@"
 	need_fabric peer
 	set_folder "$(data_folder "$DIR")"
@@ -155,7 +155,9 @@ main() {
 		install "$org"
 	done
 	[ "$SERVE" = no ] || serve_all
-	write_profiles "$DATA/profiles"
+	profiles=$DATA/profiles
+	[ "$NAME" = anchorline ] || profiles=$profiles/$NAME
+	write_profiles "$profiles"
 	define
 	if [ "$SERVE" = no ]; then
 		say "run the chaincode with these in its environment:"
@@ -163,7 +165,7 @@ main() {
 	elif [ -n "$PROBE" ]; then
 		probe
 	fi
-	step "done; profiles for anchorline --fabric are in $DATA/profiles"
+	step "done; profiles for anchorline --fabric are in $profiles"
 }
 
 main "$@"

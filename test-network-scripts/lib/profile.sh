@@ -36,14 +36,21 @@ write_profile() {
 	mv "$1.tmp" "$1"
 }
 
-# write_profiles FOLDER: profile-<org>.json of each organisation's user and
-# profile-<org>-admin.json of its administrator.
+# write_profiles FOLDER: profile-<org>-<user>.json of every identity that the environment file
+# names, its administrator's always, and profile-<org>.json, the same as its first user's.
 write_profiles() {
-	local org lower
+	local org user file first
 	mkdir -p "$1"
 	for org in $ORGS; do
-		lower=$(printf '%s' "$org" | tr '[:upper:]' '[:lower:]')
-		write_profile "$1/profile-$lower-admin.json" "$org" "$(of "$org" ADMIN_MSP)"
-		[ -z "$(of "$org" USER_MSP)" ] || write_profile "$1/profile-$lower.json" "$org" "$(of "$org" USER_MSP)"
+		file=$1/profile-$(lower "$org")
+		write_profile "$file-admin.json" "$org" "$(of "$org" ADMIN_MSP)"
+		first=yes
+		for user in $(of "$org" USERS); do
+			write_profile "$file-$(lower "$user").json" "$org" "$(of "$org" "${user}_MSP")"
+			[ -z "$first" ] || cp "$file-$(lower "$user").json" "$file.json"
+			first=""
+		done
 	done
 }
+
+lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fabric
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Deployment says which chaincode to deploy; the zero value is ours, as deploy.sh does it.
+type Deployment struct {
+	// Name of the chaincode on the channel; "anchorline" when empty.
+	Name string
+	// Version of the definition; another one than the committed is an upgrade.
+	Version string
+	// Policy is the endorsement policy; a peer of each organisation when empty.
+	Policy string
+	// Source is the folder of the chaincode's main package; ours when empty.
+	Source string
+	// Probe is the call, as `peer chaincode query -c` takes it, that proves the chaincode is
+	// reached; when empty, the metadata that every contract-api chaincode has.
+	Probe string
+}
+
+// name is the chaincode's name, given or not.
+func (d Deployment) name() string {
+	if d.Name == "" {
+		return "anchorline"
+	}
+	return d.Name
+}
+
+// Deploy installs, approves, commits and starts a chaincode on the network, and returns when both
+// peers answered the probe. What is as wanted is left alone.
+func (n *Network) Deploy(ctx context.Context, deployment Deployment) error {
+	arguments := []string{"--name", deployment.name()}
+	for _, option := range [...]struct{ flag, value string }{
+		{"--version", deployment.Version},
+		{"--policy", deployment.Policy},
+		{"--source", deployment.Source},
+		{"--probe", deployment.Probe},
+	} {
+		if option.value != "" {
+			arguments = append(arguments, option.flag, option.value)
+		}
+	}
+	return n.run(ctx, "deploy.sh", arguments...)
+}
+
+// Profile is what a client needs to act as one identity on the network; the file of it is the
+// argument of `anchorline --fabric`. Paths are absolute.
+type Profile struct {
+	Endpoint    string `json:"endpoint"`
+	ServerName  string `json:"serverName"`
+	TLSCA       string `json:"tlsCa"`
+	MSPID       string `json:"mspId"`
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+	Channel     string `json:"channel"`
+	Chaincode   string `json:"chaincode"`
+}
+
+// Profile reads the profile of an identity and returns it and the path of its file. mspID is
+// Org1MSP or Org2MSP, user Admin, User1, User2 or User3; chaincode is the name it was deployed by,
+// "anchorline" when empty.
+func (n *Network) Profile(mspID, user, chaincode string) (Profile, string, error) {
+	organisation := strings.ToLower(strings.TrimSuffix(mspID, "MSP"))
+	file := filepath.Join(n.config.Dir, "profiles", chaincode,
+		fmt.Sprintf("profile-%s-%s.json", organisation, strings.ToLower(user)))
+	if chaincode == "anchorline" {
+		file = filepath.Join(n.config.Dir, "profiles", filepath.Base(file))
+	}
+	var profile Profile
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return profile, file, fmt.Errorf("profile of %s of %s (is the chaincode deployed?): %w", user, mspID, err)
+	}
+	if err := json.Unmarshal(content, &profile); err != nil {
+		return profile, file, fmt.Errorf("profile %s: %w", file, err)
+	}
+	return profile, file, nil
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fabric_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-gateway/pkg/hash"
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/anchorline/anchorline/network/fabric"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// needFabric skips a test, and says so, where there is nothing to test against.
+func needFabric(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED, NOT TESTED: starts a whole Fabric network, left out by -short")
+	}
+	if err := fabric.Available(); err != nil {
+		t.Skipf("SKIPPED, NOT TESTED AGAINST REAL FABRIC: %v", err)
+	}
+}
+
+// freePorts finds forty ports in a row that nobody listens on.
+func freePorts(t *testing.T) int {
+	t.Helper()
+	for base := 21000 + os.Getpid()%200*40; base < 32000; base += 40 {
+		if allFree(base, 40) {
+			return base
+		}
+	}
+	require.FailNow(t, "no forty free ports in a row between 21000 and 32000")
+	return 0
+}
+
+func allFree(base, count int) bool {
+	for port := base; port < base+count; port++ {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		if listener.Close() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// started starts a network in a folder of its own that goes away with the test.
+func started(t *testing.T, ordering fabric.Ordering) (*fabric.Network, fabric.Config, *bytes.Buffer) {
+	t.Helper()
+	var said bytes.Buffer
+	config := fabric.Config{
+		// A blank in the path: operators have such folders.
+		Dir:      filepath.Join(t.TempDir(), "a network"),
+		Ordering: ordering,
+		BasePort: freePorts(t),
+		Output:   &said,
+	}
+	network, err := fabric.Start(t.Context(), config)
+	t.Cleanup(func() {
+		// The test's context is over by now.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if network != nil {
+			require.NoError(t, network.Purge(ctx))
+			require.NoDirExists(t, config.Dir)
+		}
+	})
+	require.NoError(t, err)
+	return network, config, &said
+}
+
+func TestNetworkStartsDeploysUpgradesStopsAndGoesOn(t *testing.T) {
+	needFabric(t)
+	ctx := t.Context()
+	network, config, said := started(t, fabric.OneRaft)
+	require.NoError(t, network.Status(ctx))
+
+	// The second start finds everything running and starts nothing.
+	said.Reset()
+	_, err := fabric.Start(ctx, config)
+	require.NoError(t, err)
+	require.NotContains(t, said.String(), "starting ")
+
+	require.NoError(t, network.Deploy(ctx, fabric.Deployment{}))
+	requireAnswer(t, network, "Org1MSP", "User1")
+	requireAnswer(t, network, "Org2MSP", "Admin")
+
+	// The second deployment changes nothing, not even a process.
+	said.Reset()
+	require.NoError(t, network.Deploy(ctx, fabric.Deployment{}))
+	require.NotContains(t, said.String(), "starting ")
+	require.NotContains(t, said.String(), "installing ")
+	require.NotContains(t, said.String(), "approved")
+	require.NotContains(t, said.String(), "committed sequence")
+
+	// Another version is the next sequence; so is another policy of the same version.
+	require.NoError(t, network.Deploy(ctx, fabric.Deployment{Version: "1.1"}))
+	require.Contains(t, said.String(), "committed sequence 2")
+	require.NoError(t, network.Deploy(ctx, fabric.Deployment{Version: "1.1", Policy: "OR('Org1MSP.peer','Org2MSP.peer')"}))
+	require.Contains(t, said.String(), "committed sequence 3")
+
+	require.NoError(t, network.Stop(ctx))
+	require.ErrorContains(t, network.Status(ctx), "down")
+	require.NoError(t, network.Stop(ctx), "stopping what is stopped")
+
+	// What was committed is there after a restart.
+	said.Reset()
+	network, err = fabric.Start(ctx, config)
+	require.NoError(t, err)
+	require.NoError(t, network.Status(ctx))
+	require.Contains(t, said.String(), "version 1.1, sequence 3")
+}
+
+func TestEveryOrderingCommits(t *testing.T) {
+	needFabric(t)
+	for _, ordering := range []fabric.Ordering{fabric.ThreeRaft, fabric.SmartBFT} {
+		t.Run(string(ordering), func(t *testing.T) {
+			network, config, said := started(t, ordering)
+			// A definition is committed by a transaction, so this orders blocks.
+			require.NoError(t, network.Deploy(t.Context(), fabric.Deployment{}))
+			requireAnswer(t, network, "Org2MSP", "User3")
+
+			config.Ordering = fabric.OneRaft
+			_, err := fabric.Start(t.Context(), config)
+			require.ErrorContains(t, err, "holds a network with --orderers "+string(ordering))
+			require.NoError(t, network.Status(t.Context()), said.String())
+		})
+	}
+}
+
+// requireAnswer calls the deployed chaincode with a real client that knows the profile only.
+func requireAnswer(t *testing.T, network *fabric.Network, mspID, user string) {
+	t.Helper()
+	profile, file, err := network.Profile(mspID, user, "")
+	require.NoError(t, err)
+	require.FileExists(t, file)
+	require.Equal(t, mspID, profile.MSPID)
+
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(content(t, profile.TLSCA)))
+	connection, err := grpc.NewClient(profile.Endpoint,
+		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, profile.ServerName)))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, connection.Close()) }()
+
+	block, _ := pem.Decode(content(t, profile.Certificate))
+	require.NotNil(t, block)
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	id, err := identity.NewX509Identity(profile.MSPID, certificate)
+	require.NoError(t, err)
+	key, err := identity.PrivateKeyFromPEM(content(t, profile.Key))
+	require.NoError(t, err)
+	sign, err := identity.NewPrivateKeySign(key)
+	require.NoError(t, err)
+
+	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256),
+		client.WithClientConnection(connection), client.WithEvaluateTimeout(30*time.Second))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, gateway.Close()) }()
+	answer, err := gateway.GetNetwork(profile.Channel).GetContract(profile.Chaincode).
+		EvaluateTransaction("org.hyperledger.fabric:GetMetadata")
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "Anchorline")
+}
+
+func content(t *testing.T, file string) []byte {
+	t.Helper()
+	bytes, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return bytes
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fabric_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// script is the path of one of the scripts, from this package's folder.
+func script(name string) string {
+	return filepath.Join("..", "..", "test-network-scripts", name)
+}
+
+// say runs a script without Fabric's programs in reach and returns what it said.
+func say(t *testing.T, name string, arguments ...string) (string, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), script(name), arguments...)
+	command.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+func scripts(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(script("*.sh"))
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	return found
+}
+
+func TestEveryScriptExplainsItself(t *testing.T) {
+	for _, path := range scripts(t) {
+		name := filepath.Base(path)
+		said, err := say(t, name, "--help")
+		require.NoError(t, err, said)
+		require.True(t, strings.HasPrefix(said, name+":"), "%s --help says %q", name, said)
+		require.NotContains(t, said, "set -euo")
+
+		said, err = say(t, name, "--no-such-option")
+		require.Error(t, err)
+		require.Contains(t, said, "unknown argument --no-such-option")
+	}
+}
+
+func TestMissingProgramsAreNamedWithWhereToGetThem(t *testing.T) {
+	if _, err := exec.LookPath("/usr/bin/orderer"); err == nil {
+		t.Skip("SKIPPED: Fabric is installed in /usr/bin, nothing is missing")
+	}
+	said, err := say(t, "up.sh", "--dir", filepath.Join(t.TempDir(), "network"))
+	require.Error(t, err)
+	require.Contains(t, said, "peer orderer cryptogen configtxgen osnadmin")
+	require.Contains(t, said, "FABRIC_BIN")
+	require.Contains(t, said, "https://github.com/hyperledger/fabric/releases")
+}
+
+func TestUpRefusesWhatItCannotBuild(t *testing.T) {
+	for _, arguments := range [][]string{
+		{"--orderers", "2"},
+		{"--orderers"},
+		{"--base-port", "80"},
+		{"--base-port", "65530"},
+		{"--channel", "My Channel"},
+	} {
+		said, err := say(t, "up.sh", arguments...)
+		require.Error(t, err, arguments)
+		require.Contains(t, said, arguments[0])
+	}
+}
+
+func TestDownEndsOnlyWhatTheScriptsStarted(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "run"), 0o755))
+	// The pid of a process that lives, this one, with a start time that is not its own: a pid
+	// that the system gave to somebody else after a reboot looks like that.
+	stale := strconv.Itoa(os.Getpid()) + "\n1\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "run", "orderer1.pid"), []byte(stale), 0o600))
+
+	said, err := say(t, "down.sh", "--dir", dir)
+	require.NoError(t, err, said)
+	require.NoFileExists(t, filepath.Join(dir, "run", "orderer1.pid"))
+}
+
+func TestDownRemovesOnlyNetworks(t *testing.T) {
+	dir := t.TempDir()
+	precious := filepath.Join(dir, "precious")
+	require.NoError(t, os.WriteFile(precious, nil, 0o600))
+	said, err := say(t, "down.sh", "--purge", "--dir", dir)
+	require.Error(t, err)
+	require.Contains(t, said, "was not made by up.sh")
+	require.FileExists(t, precious)
+}
+
+func TestScriptsPassShellcheck(t *testing.T) {
+	shellcheck, err := exec.LookPath("shellcheck")
+	if err != nil {
+		t.Skip("SKIPPED: shellcheck is not installed, the shell scripts are not checked")
+	}
+	files := scripts(t)
+	for _, pattern := range []string{script("lib/*.sh"), "builders/*/bin/*"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		files = append(files, found...)
+	}
+	output, err := exec.CommandContext(t.Context(), shellcheck, append([]string{"-x"}, files...)...).CombinedOutput()
+	require.NoError(t, err, string(output))
+}
