@@ -33,18 +33,30 @@ type journalHook struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
+	arrived chan arrival
 
 	mu     sync.Mutex
 	moving map[uint64]struct{} // journalled, not yet handed to the sessions
 	sent   map[uint16]uint64   // consumer's packet id → entry
 }
 
+// An arrival is a publish that is not yet durable.
+type arrival struct {
+	client *mochi.Client
+	packet packets.Packet
+}
+
+// maxCommit bounds the readings of one fsync.
+const maxCommit = 1024
+
 func newJournalHook(cfg Config, j *journal, s *mochi.Server) *journalHook {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &journalHook{
+	h := &journalHook{
 		cfg: cfg, journal: j, server: s, logger: cfg.Logger, ctx: ctx, cancel: cancel,
-		moving: map[uint64]struct{}{}, sent: map[uint16]uint64{},
+		arrived: make(chan arrival, maxCommit), moving: map[uint64]struct{}{}, sent: map[uint16]uint64{},
 	}
+	h.workers.Go(h.accept)
+	return h
 }
 
 func (h *journalHook) stop() { h.cancel() }
@@ -67,8 +79,9 @@ func (h *journalHook) Provides(event byte) bool {
 	return false
 }
 
-// OnPublish journals a reading before the broker acknowledges it. Without a place in the
-// journal there is no acknowledgement: the connection is closed and the device sends again.
+// OnPublish takes a reading out of the broker's own way: it is acknowledged and handed on by
+// accept, when it is on stable storage. Until then the connection goes on reading, so that many
+// readings share one fsync. A publisher waits here while too many wait for the bridge.
 func (h *journalHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	if cl.Net.Inline {
 		return pk, nil
@@ -77,20 +90,77 @@ func (h *journalHook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Pa
 	if pk.FixedHeader.Qos == 0 || !matches(h.cfg.Filter, pk.TopicName) {
 		return pk, nil
 	}
-	if !h.waitForRoom(cl) {
-		cl.Stop(errors.New("broker: the bridge is not taking readings"))
+	if pk.FixedHeader.Qos == 2 || !h.waitForRoom(cl) {
+		// Without a place in the journal there is no acknowledgement: the device sends again.
+		cl.Stop(errors.New("broker: readings are published with QoS 1, and the bridge must take them"))
 		return pk, packets.ErrRejectPacket
 	}
-	id, err := h.journal.add(h.ctx, pk.TopicName, pk.Payload)
-	if err != nil {
-		h.logger.Error("reading refused: it cannot be made durable", "topic", pk.TopicName, "error", err)
-		cl.Stop(err)
-		return pk, packets.ErrRejectPacket
+	select {
+	case h.arrived <- arrival{cl, pk}:
+	case <-h.ctx.Done():
 	}
-	h.mu.Lock()
-	h.moving[id] = struct{}{}
+	return pk, packets.ErrRejectPacket
+}
+
+// accept makes arrivals durable, as many as there are at a time, acknowledges them and hands
+// them on in order.
+func (h *journalHook) accept() {
+	for {
+		var batch []arrival
+		select {
+		case <-h.ctx.Done():
+			return
+		case a := <-h.arrived:
+			batch = append(batch, a)
+		}
+		for more := true; more && len(batch) < maxCommit; {
+			select {
+			case a := <-h.arrived:
+				batch = append(batch, a)
+			default:
+				more = false
+			}
+		}
+		h.store(batch)
+	}
+}
+
+func (h *journalHook) store(batch []arrival) {
+	additions := make([]*addition, len(batch))
+	for i, a := range batch {
+		additions[i] = &addition{topic: a.packet.TopicName, payload: a.packet.Payload}
+	}
+	h.mu.Lock() // until they count as moving, nobody may take them for stranded
+	err := h.journal.commit(additions)
+	for _, a := range additions {
+		h.moving[a.id] = struct{}{}
+	}
 	h.mu.Unlock()
-	return withEntry(pk, id), nil
+	if err != nil {
+		h.logger.Error("readings refused: they cannot be made durable", "readings", len(batch), "error", err)
+		for _, a := range batch {
+			a.client.Stop(err)
+		}
+		return
+	}
+	for i, a := range batch {
+		// A publisher that is gone by now sends again, and the bridge knows it as duplicate.
+		_ = a.client.WritePacket(packets.Packet{
+			FixedHeader: packets.FixedHeader{Type: packets.Puback}, PacketID: a.packet.PacketID,
+		})
+		h.handOn(message(additions[i].id, a.packet.TopicName, a.packet.Payload))
+	}
+}
+
+// handOn gives a journalled reading to the sessions of its subscribers.
+func (h *journalHook) handOn(pk packets.Packet) {
+	inline, ok := h.server.Clients.Get(mochi.InlineClientId)
+	if !ok {
+		return
+	}
+	if err := h.server.InjectPacket(inline, pk); err != nil {
+		h.logger.Error("reading not handed on; it stays in the journal", "topic", pk.TopicName, "error", err)
+	}
 }
 
 // OnPublished ends the handing over.
@@ -151,20 +221,13 @@ func (h *journalHook) OnPacketEncode(_ *mochi.Client, pk packets.Packet) packets
 // deliverStranded looks at the journal before it looks at the session: what is no longer on the
 // move when the first look happens has reached the session by the second, or was acknowledged.
 func (h *journalHook) deliverStranded(consumer *mochi.Client) {
-	inline, ok := h.server.Clients.Get(mochi.InlineClientId)
-	if !ok {
-		return
-	}
 	var waiting []packets.Packet
 	err := h.journal.each(func(id uint64, topic string, payload []byte) {
 		h.mu.Lock()
 		_, moving := h.moving[id]
 		h.mu.Unlock()
 		if !moving {
-			waiting = append(waiting, withEntry(packets.Packet{
-				FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
-				TopicName:   topic, Payload: payload, PacketID: 1,
-			}, id))
+			waiting = append(waiting, message(id, topic, payload))
 		}
 	})
 	if err != nil {
@@ -185,9 +248,7 @@ func (h *journalHook) deliverStranded(consumer *mochi.Client) {
 		if h.ctx.Err() != nil || consumer.Closed() {
 			return
 		}
-		if err := h.server.InjectPacket(inline, pk); err != nil {
-			h.logger.Error("stranded reading not delivered; it stays in the journal", "topic", pk.TopicName, "error", err)
-		}
+		h.handOn(pk)
 	}
 }
 
@@ -211,8 +272,13 @@ func (h *journalHook) waitForRoom(cl *mochi.Client) bool {
 	}
 }
 
-func withEntry(pk packets.Packet, id uint64) packets.Packet {
-	pk.Properties.User = append(pk.Properties.User, packets.UserProperty{Key: journalProperty, Val: strconv.FormatUint(id, 10)})
+// message is a journalled reading as it travels inside the broker.
+func message(id uint64, topic string, payload []byte) packets.Packet {
+	pk := packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1},
+		TopicName:   topic, Payload: payload, PacketID: 1,
+	}
+	pk.Properties.User = []packets.UserProperty{{Key: journalProperty, Val: strconv.FormatUint(id, 10)}}
 	return pk
 }
 

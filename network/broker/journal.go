@@ -3,7 +3,6 @@
 package broker
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,25 +10,22 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/anchorline/anchorline/internal/durable"
 )
 
 // A journal keeps what was acknowledged to publishers until the bridge acknowledged it to us.
-// add returns only after an fsync. remove is not waited for: an entry that comes back after a
-// crash is delivered once more, which QoS 1 allows.
+// What commit stored is on stable storage. remove is not waited for: an entry that comes back
+// after a crash is delivered once more, which QoS 1 allows.
 type journal struct {
-	db    *bbolt.DB
-	group *durable.Group[*change]
+	db *bbolt.DB
 
 	mu      sync.Mutex
 	waiting map[uint64]struct{}
 	room    chan struct{} // closed and replaced whenever an entry goes
-	removed []uint64      // written with the next add
+	removed []uint64      // written with the next commit
 }
 
-// A change is one entry to add; without a topic it only carries removals to disk.
-type change struct {
+// An addition is one entry to store; commit sets its id.
+type addition struct {
 	id      uint64
 	topic   string
 	payload []byte
@@ -59,15 +55,7 @@ func openJournal(path string) (*journal, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("broker: read journal: %w", err), db.Close())
 	}
-	j.group = durable.NewGroup(1024, j.commit)
 	return j, nil
-}
-
-// add stores a message and returns its id once it is on stable storage.
-func (j *journal) add(ctx context.Context, topic string, payload []byte) (uint64, error) {
-	c := &change{topic: topic, payload: payload}
-	err := j.group.Do(ctx, c)
-	return c.id, err
 }
 
 // remove forgets an entry.
@@ -118,7 +106,8 @@ func (j *journal) each(f func(id uint64, topic string, payload []byte)) error {
 	})
 }
 
-func (j *journal) commit(changes []*change) error {
+// commit stores the additions, and what removals are due, in one transaction.
+func (j *journal) commit(additions []*addition) error {
 	j.mu.Lock()
 	removed := j.removed
 	j.removed = nil
@@ -130,17 +119,14 @@ func (j *journal) commit(changes []*change) error {
 				return err
 			}
 		}
-		for _, c := range changes {
-			if c.topic == "" {
-				continue
-			}
+		for _, a := range additions {
 			id, err := b.NextSequence()
 			if err != nil {
 				return err
 			}
-			c.id = id
-			v := binary.BigEndian.AppendUint16(nil, uint16(len(c.topic)))
-			v = append(append(v, c.topic...), c.payload...)
+			a.id = id
+			v := binary.BigEndian.AppendUint16(nil, uint16(len(a.topic)))
+			v = append(append(v, a.topic...), a.payload...)
 			if err := b.Put(key(id), v); err != nil {
 				return err
 			}
@@ -153,19 +139,13 @@ func (j *journal) commit(changes []*change) error {
 		j.removed = append(j.removed, removed...)
 		return fmt.Errorf("broker: journal: %w", err)
 	}
-	for _, c := range changes {
-		if c.topic != "" {
-			j.waiting[c.id] = struct{}{}
-		}
+	for _, a := range additions {
+		j.waiting[a.id] = struct{}{}
 	}
 	return nil
 }
 
 // close writes the removals that are still due.
-func (j *journal) close() error {
-	err := j.group.Do(context.Background(), &change{})
-	j.group.Close()
-	return errors.Join(err, j.db.Close())
-}
+func (j *journal) close() error { return errors.Join(j.commit(nil), j.db.Close()) }
 
 func key(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
