@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+)
+
+// probe is a chaincode that does with the stub what its arguments say, one function for
+// every request of the shim protocol.
+type probe struct {
+	slow chan struct{} // "wait" returns when it closes
+}
+
+func (p *probe) Init(shim.ChaincodeStubInterface) *peer.Response { return shim.Success(nil) }
+
+func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
+	name, args := stub.GetFunctionAndParameters()
+	functions := map[string]func(shim.ChaincodeStubInterface, []string) ([]byte, error){
+		"put": put, "get": get, "del": del, "add": add, "range": scan, "page": page, "parts": parts,
+		"history": history, "policy": setPolicy, "getpolicy": getPolicy, "multi": multi, "batch": batch,
+		"event": event, "random": random, "private": private, "call": call, "rich": rich, "time": now,
+		"putat": putParts, "rangeput": rangePut,
+	}
+	switch name {
+	case "fail":
+		return shim.Error(args[0])
+	case "status":
+		code, _ := strconv.Atoi(args[0])
+		return &peer.Response{Status: int32(code), Message: "as asked"}
+	case "wait":
+		<-p.slow
+		return shim.Success(nil)
+	}
+	f, ok := functions[name]
+	if !ok {
+		return shim.Error("no function " + name)
+	}
+	out, err := f(stub, args)
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success(out)
+}
+
+func put(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return []byte(args[1]), stub.PutState(args[0], []byte(args[1]))
+}
+
+func get(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return stub.GetState(args[0])
+}
+
+func del(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return nil, stub.DelState(args[0])
+}
+
+// add reads a number and writes the sum: two at once conflict.
+func add(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	value, err := stub.GetState(args[0])
+	if err != nil {
+		return nil, err
+	}
+	sum, _ := strconv.Atoi(string(value))
+	step, _ := strconv.Atoi(args[1])
+	return nil, stub.PutState(args[0], []byte(strconv.Itoa(sum+step)))
+}
+
+func collect(it shim.StateQueryIteratorInterface) ([]string, error) {
+	defer it.Close()
+	found := []string{}
+	for it.HasNext() {
+		kv, err := it.Next()
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, kv.GetKey()+"="+string(kv.GetValue()))
+	}
+	return found, nil
+}
+
+func scan(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	it, err := stub.GetStateByRange(args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(it)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(found)
+}
+
+// rangePut counts a range and writes the number under a key: a phantom invalidates it.
+func rangePut(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	it, err := stub.GetStateByRange(args[0], args[1])
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(it)
+	if err != nil {
+		return nil, err
+	}
+	return nil, stub.PutState(args[2], []byte(strconv.Itoa(len(found))))
+}
+
+func page(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	size, _ := strconv.Atoi(args[2])
+	it, meta, err := stub.GetStateByRangeWithPagination(args[0], args[1], int32(size), args[3])
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(it)
+	if err != nil {
+		return nil, err
+	}
+	if len(args) > 4 {
+		if err := stub.PutState(args[4], []byte("x")); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(map[string]any{"found": found, "bookmark": meta.GetBookmark(), "count": meta.GetFetchedRecordsCount()})
+}
+
+func putParts(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	key, err := stub.CreateCompositeKey(args[0], args[1:])
+	if err != nil {
+		return nil, err
+	}
+	return nil, stub.PutState(key, []byte(strings.Join(args, "/")))
+}
+
+func parts(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	it, err := stub.GetStateByPartialCompositeKey(args[0], args[1:])
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	found := []string{}
+	for it.HasNext() {
+		kv, err := it.Next()
+		if err != nil {
+			return nil, err
+		}
+		_, attributes, err := stub.SplitCompositeKey(kv.GetKey())
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, strings.Join(attributes, "/"))
+	}
+	return json.Marshal(found)
+}
+
+func history(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	it, err := stub.GetHistoryForKey(args[0])
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	found := []string{}
+	for it.HasNext() {
+		change, err := it.Next()
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, fmt.Sprintf("%s %s %t", change.GetTxId(), change.GetValue(), change.GetIsDelete()))
+	}
+	return json.Marshal(found)
+}
+
+func setPolicy(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return nil, stub.SetStateValidationParameter(args[0], keyPolicy(args[1:]...))
+}
+
+func getPolicy(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return stub.GetStateValidationParameter(args[0])
+}
+
+func multi(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	values, err := stub.GetMultipleStates(args...)
+	if err != nil {
+		return nil, err
+	}
+	found := []string{}
+	for _, value := range values {
+		found = append(found, string(value))
+	}
+	return json.Marshal(found)
+}
+
+func batch(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	stub.StartWriteBatch()
+	count, _ := strconv.Atoi(args[1])
+	for i := range count {
+		if err := stub.PutState(fmt.Sprintf("%s%05d", args[0], i), []byte(strconv.Itoa(i))); err != nil {
+			return nil, err
+		}
+	}
+	return nil, stub.FinishWriteBatch()
+}
+
+func event(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	if err := stub.PutState("event", []byte(args[1])); err != nil {
+		return nil, err
+	}
+	return nil, stub.SetEvent(args[0], []byte(args[1]))
+}
+
+func random(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return nil, stub.PutState(args[0], []byte(strconv.FormatInt(time.Now().UnixNano(), 10)))
+}
+
+func private(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	return nil, stub.PutPrivateData("secrets", args[0], []byte("x"))
+}
+
+func call(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	response := stub.InvokeChaincode(args[0], nil, "")
+	if response.GetStatus() != shim.OK {
+		return nil, fmt.Errorf("call of %s: %s", args[0], response.GetPayload())
+	}
+	return response.GetPayload(), nil
+}
+
+func rich(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	_, err := stub.GetQueryResult(args[0])
+	return nil, err
+}
+
+func now(stub shim.ChaincodeStubInterface, _ []string) ([]byte, error) {
+	at, err := stub.GetTxTimestamp()
+	if err != nil {
+		return nil, err
+	}
+	return []byte(at.AsTime().Format(time.RFC3339)), nil
+}

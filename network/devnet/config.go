@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/policy"
+)
+
+// Config of an embedded network. Default holds every default.
+type Config struct {
+	// Dir holds the ledger and the identities. Starting again on it continues both.
+	Dir string
+	// Listen is the loopback address of the first organisation's peer. With port 0 every
+	// server takes a free port; with another, the peers that follow and then the orderer
+	// take the ports after it.
+	Listen string
+	// Channel and ChaincodeName are the one channel and the one chaincode on it.
+	Channel       string
+	ChaincodeName string
+	// Chaincode runs in this process, behind a chaincode server on loopback. When it is nil
+	// and ChaincodeAddress is empty, Anchorline's own contracts run.
+	Chaincode shim.Chaincode
+	// ChaincodeAddress is host:port of a chaincode server started by somebody else, without
+	// TLS. It excludes Chaincode.
+	ChaincodeAddress string
+	// EndorsementPolicy is the chaincode's, in the language of Fabric's tools.
+	EndorsementPolicy string
+	// BatchTimeout is how long the first transaction of a block waits for others.
+	BatchTimeout time.Duration
+	// MaxMessages is the number of transactions at which a block is cut at once.
+	MaxMessages int
+	// PreferredMaxBytes is the size at which a block is cut, AbsoluteMaxBytes that of the
+	// largest transaction, in bytes.
+	PreferredMaxBytes int
+	AbsoluteMaxBytes  int
+	// ExecuteTimeout is how long one chaincode call may take.
+	ExecuteTimeout time.Duration
+	// Logger takes what happens; nil discards it.
+	Logger *slog.Logger
+}
+
+// Limits of a peer that no option changes; Fabric's defaults.
+const (
+	timeWindow         = 15 * time.Minute
+	endorsementTimeout = 30 * time.Second
+	broadcastTimeout   = 30 * time.Second
+	dialTimeout        = 10 * time.Second
+	gatewayLimit       = 500  // Gateway calls at once
+	endorserLimit      = 2500 // ProcessProposal calls at once
+	maxMessageSize     = 100 << 20
+)
+
+// Default is the configuration of a network of Anchorline's own contracts in a folder.
+func Default(dir string) Config {
+	return Config{
+		Dir:               dir,
+		Listen:            "127.0.0.1:0",
+		Channel:           "mychannel",
+		ChaincodeName:     "anchorline",
+		EndorsementPolicy: "AND('Org1MSP.peer', 'Org2MSP.peer')",
+		BatchTimeout:      100 * time.Millisecond,
+		MaxMessages:       500,
+		PreferredMaxBytes: 2 << 20,
+		AbsoluteMaxBytes:  10 << 20,
+		ExecuteTimeout:    30 * time.Second,
+	}
+}
+
+// Validate reports every fault of the configuration at once.
+func (c Config) Validate() error {
+	var faults []error
+	add := func(wrong bool, text string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(text, args...))
+		}
+	}
+	add(c.Dir == "", "name a folder for the ledger and the identities")
+	add(!validName(c.Channel, ".-"), "channel %q: use lower-case letters, digits, dots and dashes", c.Channel)
+	add(!validName(strings.ToLower(c.ChaincodeName), "_-"), "chaincode name %q: use letters, digits, dashes and underscores", c.ChaincodeName)
+	add(c.Chaincode != nil && c.ChaincodeAddress != "", "give either a chaincode or the address of one, not both")
+	add(c.BatchTimeout <= 0, "batch timeout %s: it must be positive", c.BatchTimeout)
+	add(c.MaxMessages < 1, "%d transactions in a block: at least one must fit", c.MaxMessages)
+	add(c.PreferredMaxBytes < 1 || c.AbsoluteMaxBytes < c.PreferredMaxBytes,
+		"block size %d and transaction size %d: both must be positive, the second not smaller", c.PreferredMaxBytes, c.AbsoluteMaxBytes)
+	add(c.ExecuteTimeout <= 0, "execute timeout %s: it must be positive", c.ExecuteTimeout)
+	if _, err := policy.Parse(c.EndorsementPolicy); err != nil {
+		faults = append(faults, err)
+	}
+	if _, err := c.addresses(1); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// addresses are the addresses of count servers, from Listen on.
+func (c Config) addresses(count int) ([]string, error) {
+	host, portText, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen address %q: %w", c.Listen, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("listen address %q: this network serves loopback addresses only", c.Listen)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("listen address %q: bad port: %w", c.Listen, err)
+	}
+	addresses := make([]string, count)
+	for i := range addresses {
+		addresses[i] = net.JoinHostPort(host, strconv.FormatUint(port, 10))
+		if port != 0 {
+			port++
+		}
+	}
+	return addresses, nil
+}
+
+func validName(name, punctuation string) bool {
+	rest := strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789"+punctuation)
+	return name != "" && len(name) < 250 && rest == "" && !strings.ContainsAny(name[:1], punctuation)
+}

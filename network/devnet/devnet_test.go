@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet_test
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	fabricidentity "github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/anchorline/anchorline/network/devnet"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start runs a network of the probe chaincode; change adapts its configuration.
+func start(t *testing.T, change ...func(*devnet.Config)) *devnet.Network {
+	t.Helper()
+	cfg := devnet.Default(t.TempDir())
+	cfg.Chaincode = &probe{}
+	cfg.BatchTimeout = 20 * time.Millisecond
+	for _, c := range change {
+		c(&cfg)
+	}
+	n, err := devnet.Start(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, n.Close()) })
+	return n
+}
+
+// connect returns the real SDK's gateway for a profile.
+func connect(t *testing.T, p devnet.Profile, options ...client.ConnectOption) *client.Gateway {
+	t.Helper()
+	pemBytes, err := os.ReadFile(p.TLSCA)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(pemBytes))
+	conn, err := grpc.NewClient(p.Endpoint, grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, p.ServerName)))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+
+	certPEM, err := os.ReadFile(p.Certificate)
+	require.NoError(t, err)
+	block, _ := pem.Decode(certPEM)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	id, err := fabricidentity.NewX509Identity(p.MSPID, cert)
+	require.NoError(t, err)
+	keyPEM, err := os.ReadFile(p.Key)
+	require.NoError(t, err)
+	key, err := fabricidentity.PrivateKeyFromPEM(keyPEM)
+	require.NoError(t, err)
+	sign, err := fabricidentity.NewPrivateKeySign(key)
+	require.NoError(t, err)
+	options = append([]client.ConnectOption{
+		client.WithSign(sign), client.WithClientConnection(conn),
+		client.WithEvaluateTimeout(20 * time.Second), client.WithEndorseTimeout(20 * time.Second),
+		client.WithSubmitTimeout(20 * time.Second), client.WithCommitStatusTimeout(20 * time.Second),
+	}, options...)
+	g, err := client.Connect(id, options...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, g.Close()) })
+	return g
+}
+
+// contractOf is the network's chaincode as User1 of Org1 sees it.
+func contractOf(t *testing.T, n *devnet.Network) *client.Contract {
+	p := n.Profile("Org1MSP", "User1")
+	return connect(t, p).GetNetwork(p.Channel).GetContract(p.Chaincode)
+}
+
+func submit(t *testing.T, c *client.Contract, name string, args ...string) []byte {
+	t.Helper()
+	out, err := c.SubmitTransaction(name, args...)
+	require.NoError(t, err, "%s %v", name, args)
+	return out
+}
+
+func evaluate(t *testing.T, c *client.Contract, name string, args ...string) string {
+	t.Helper()
+	out, err := c.EvaluateTransaction(name, args...)
+	require.NoError(t, err, "%s %v", name, args)
+	return string(out)
+}
+
+// keyPolicy asks for the peers of all organisations.
+func keyPolicy(mspIDs ...string) []byte {
+	p := &common.SignaturePolicyEnvelope{}
+	var rules []*common.SignaturePolicy
+	for i, mspID := range mspIDs {
+		role, _ := proto.Marshal(&msp.MSPRole{MspIdentifier: mspID, Role: msp.MSPRole_PEER})
+		p.Identities = append(p.Identities, &msp.MSPPrincipal{PrincipalClassification: msp.MSPPrincipal_ROLE, Principal: role})
+		rules = append(rules, &common.SignaturePolicy{Type: &common.SignaturePolicy_SignedBy{SignedBy: int32(i)}})
+	}
+	p.Rule = &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{NOutOf: &common.SignaturePolicy_NOutOf{N: int32(len(rules)), Rules: rules}}}
+	content, _ := proto.Marshal(p)
+	return content
+}
+
+func TestASubmittedTransactionIsReadBack(t *testing.T) {
+	n := start(t)
+	c := contractOf(t, n)
+	require.Equal(t, "1", string(submit(t, c, "put", "a", "1")))
+	require.Equal(t, "1", evaluate(t, c, "get", "a"))
+	require.EqualValues(t, 2, n.Height())
+}
+
+func TestTheLedgerContinuesAfterAStop(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		func() {
+			cfg := devnet.Default(dir)
+			cfg.Chaincode = &probe{}
+			n, err := devnet.Start(context.Background(), cfg)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, n.Close()) }()
+			require.EqualValues(t, 1+i, n.Height())
+			c := contractOf(t, n)
+			submit(t, c, "add", "sum", "2")
+		}()
+	}
+}

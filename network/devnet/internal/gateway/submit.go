@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
+	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/store"
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
+)
+
+// Submit sends a transaction to the orderer. OK means received, not committed.
+func (g *Gateway) Submit(ctx context.Context, request *gateway.SubmitRequest) (*gateway.SubmitResponse, error) {
+	envelope := request.GetPreparedTransaction()
+	if envelope == nil {
+		return nil, status.Error(codes.InvalidArgument, "a prepared transaction is required")
+	}
+	if len(envelope.GetSignature()) == 0 {
+		return nil, status.Error(codes.InvalidArgument, "prepared transaction must be signed")
+	}
+	if request.GetChannelId() != g.config.Channel {
+		return nil, status.Errorf(codes.FailedPrecondition, "failed to get config for channel [%s]: channel not found", request.GetChannelId())
+	}
+	broadcast, cancel := context.WithTimeout(ctx, g.config.BroadcastTimeout)
+	defer cancel()
+	response := g.config.Orderer.Submit(broadcast, envelope)
+	if ctx.Err() != nil {
+		return nil, fail(codes.DeadlineExceeded, "submit timeout expired while broadcasting to ordering service", nil)
+	}
+	return &gateway.SubmitResponse{}, g.submitError(response)
+}
+
+func (g *Gateway) submitError(response *orderer.BroadcastResponse) error {
+	code := response.GetStatus()
+	switch {
+	case code == common.Status_SUCCESS:
+		return nil
+	case code >= 400 && code < 500:
+		return fail(codes.Aborted, fmt.Sprintf("received unsuccessful response from orderer: status=%s, info=%s", code, response.GetInfo()), nil)
+	case response.GetInfo() == context.DeadlineExceeded.Error():
+		// The orderer did not answer in time: a real gateway reports the broken call.
+		hung := detail(g.config.OrdererAddress, g.config.OrdererMSPID, "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+		return fail(codes.Unavailable, "no orderers could successfully process transaction", []*gateway.ErrorDetail{hung})
+	default:
+		return fail(codes.Unavailable, "no orderers could successfully process transaction", nil)
+	}
+}
+
+// CommitStatus tells what became of a transaction, and waits for it when it is not known.
+func (g *Gateway) CommitStatus(ctx context.Context, signed *gateway.SignedCommitStatusRequest) (*gateway.CommitStatusResponse, error) {
+	if len(signed.GetRequest()) == 0 {
+		return nil, status.Error(codes.InvalidArgument, "a commit status request is required")
+	}
+	request, err := wire.Decode(signed.GetRequest(), &gateway.CommitStatusRequest{})
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "invalid status request: %v", err)
+	}
+	switch {
+	case request.GetIdentity() == nil:
+		return nil, status.Error(codes.InvalidArgument, "no identity provided")
+	case request.GetChannelId() == "":
+		return nil, status.Error(codes.InvalidArgument, "no channel ID provided")
+	case request.GetTransactionId() == "":
+		return nil, status.Error(codes.InvalidArgument, "transaction ID should not be empty")
+	}
+	if err := g.authorise(request.GetChannelId(), signed.GetRequest(), request.GetIdentity(), signed.GetSignature()); err != nil {
+		return nil, err
+	}
+	place, err := g.await(ctx, request.GetTransactionId())
+	if err != nil {
+		return nil, err
+	}
+	return &gateway.CommitStatusResponse{Result: place.Code, BlockNumber: place.Block}, nil
+}
+
+// await waits until a transaction is on the ledger.
+func (g *Gateway) await(ctx context.Context, txID string) (store.Place, error) {
+	for {
+		changed := g.config.Ledger.Changed()
+		place, err := g.config.Ledger.Transaction(txID)
+		if err == nil {
+			return place, nil
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return place, status.Error(codes.Unavailable, err.Error())
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return place, status.FromContextError(ctx.Err()).Err()
+		}
+	}
+}
+
+// authorise checks a signed request against the channel's Readers: any valid member.
+func (g *Gateway) authorise(channel string, request, identity, signature []byte) error {
+	const failed = "implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the 'Readers' sub-policies to be satisfied"
+	if channel != g.config.Channel {
+		return status.Errorf(codes.PermissionDenied, "failed to get policy manager for channel [%s]", channel)
+	}
+	who, err := g.config.Members.Parse(identity)
+	if err != nil || who.Validate() != nil || who.Verify(request, signature) != nil {
+		return status.Errorf(codes.PermissionDenied, "failed evaluating policy on signed data during check policy [/Channel/Application/Readers]: [%s]", failed)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package order is the ordering service of one channel: it takes transactions, cuts blocks
+// by time, count and size, signs them and hands them to the committer.
+//
+// In: signed envelopes. Out: blocks, in order. As with a real orderer, SUCCESS means
+// received, not durable: what was not yet in a block is lost when the process dies.
+package order
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/member"
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
+)
+
+// queueLength is how many transactions may wait for a block before Submit blocks.
+const queueLength = 1024
+
+// retryDelay is the pause before a block that could not be committed is tried again.
+const retryDelay = time.Second
+
+// Committer validates and stores a block.
+type Committer interface {
+	Tip() (height uint64, hash []byte)
+	Commit(block *common.Block) error
+}
+
+// Signer signs as the orderer.
+type Signer interface {
+	Serialize() []byte
+	Sign(message []byte) ([]byte, error)
+}
+
+// Config of an orderer.
+type Config struct {
+	Channel           string
+	BatchTimeout      time.Duration // how long the first transaction of a block waits
+	MaxMessages       int           // transactions in a block
+	PreferredMaxBytes int           // size at which a block is cut
+	AbsoluteMaxBytes  int           // size of the largest transaction
+	Signer            Signer
+	Members           *member.Registry
+	Committer         Committer
+	Logger            *slog.Logger
+	Now               func() time.Time
+}
+
+// Orderer orders the transactions of one channel.
+type Orderer struct {
+	orderer.UnimplementedAtomicBroadcastServer
+	config Config
+	queue  chan *common.Envelope
+}
+
+// New makes an orderer; Run makes it work.
+func New(config Config) *Orderer {
+	return &Orderer{config: config, queue: make(chan *common.Envelope, queueLength)}
+}
+
+// Submit checks an envelope and queues it.
+func (o *Orderer) Submit(ctx context.Context, envelope *common.Envelope) *orderer.BroadcastResponse {
+	if status, err := o.check(envelope); err != nil {
+		return &orderer.BroadcastResponse{Status: status, Info: err.Error()}
+	}
+	select {
+	case o.queue <- envelope:
+		return &orderer.BroadcastResponse{Status: common.Status_SUCCESS}
+	case <-ctx.Done():
+		return &orderer.BroadcastResponse{Status: common.Status_SERVICE_UNAVAILABLE, Info: ctx.Err().Error()}
+	}
+}
+
+// check applies an orderer's filters: form, expiry, size, and the Writers policy.
+func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
+	headers, err := wire.ParseHeaders(envelope)
+	if err != nil {
+		return common.Status_BAD_REQUEST, fmt.Errorf("could not determine channel ID: %w", err)
+	}
+	switch {
+	case headers.Channel.GetChannelId() != o.config.Channel:
+		return common.Status_NOT_FOUND, fmt.Errorf("channel does not exist: %s", headers.Channel.GetChannelId())
+	case common.HeaderType(headers.Channel.GetType()) != common.HeaderType_ENDORSER_TRANSACTION:
+		return common.Status_BAD_REQUEST, fmt.Errorf("this network takes no %s messages", common.HeaderType(headers.Channel.GetType()))
+	}
+	creator, err := o.config.Members.Parse(headers.Signature.GetCreator())
+	if err == nil && creator.Expired(o.config.Now()) {
+		return common.Status_BAD_REQUEST, fmt.Errorf("broadcast client identity expired")
+	}
+	if size := len(envelope.GetPayload()) + len(envelope.GetSignature()); size > o.config.AbsoluteMaxBytes {
+		return common.Status_BAD_REQUEST, fmt.Errorf("message payload is %d bytes and exceeds maximum allowed %d bytes", size, o.config.AbsoluteMaxBytes)
+	}
+	if err != nil || creator.Validate() != nil || creator.Verify(envelope.GetPayload(), envelope.GetSignature()) != nil {
+		return common.Status_FORBIDDEN, fmt.Errorf("implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the 'Writers' sub-policies to be satisfied: permission denied")
+	}
+	return common.Status_SUCCESS, nil
+}
+
+// Run cuts blocks until ctx ends. A transaction that waits in the queue then is lost.
+func (o *Orderer) Run(ctx context.Context) {
+	var batch [][]byte
+	size := 0
+	timer := time.NewTimer(o.config.BatchTimeout)
+	defer timer.Stop()
+	cut := func() {
+		if len(batch) > 0 {
+			o.write(ctx, batch)
+		}
+		batch, size = nil, 0
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			cut()
+		case envelope := <-o.queue:
+			content, err := proto.Marshal(envelope)
+			if err != nil {
+				o.config.Logger.Error("transaction dropped", "error", err)
+				continue
+			}
+			if size+len(content) > o.config.PreferredMaxBytes {
+				cut()
+			}
+			if len(batch) == 0 {
+				timer.Reset(o.config.BatchTimeout)
+			}
+			batch, size = append(batch, content), size+len(content)
+			if len(batch) >= o.config.MaxMessages || size >= o.config.PreferredMaxBytes {
+				cut()
+			}
+		}
+	}
+}
+
+// write makes a block of a batch and commits it, again and again until that succeeds.
+func (o *Orderer) write(ctx context.Context, batch [][]byte) {
+	for {
+		block, err := o.block(batch)
+		if err == nil {
+			err = o.config.Committer.Commit(block)
+		}
+		if err == nil {
+			return
+		}
+		o.config.Logger.Error("block not committed, trying again", "block", block.GetHeader().GetNumber(), "error", err)
+		select {
+		case <-time.After(retryDelay):
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Snapshot is the state after one block, until Release. No block is committed meanwhile.
+type Snapshot struct {
+	store *Store
+
+	mu sync.Mutex
+	tx *bolt.Tx // nil after Release
+}
+
+// Snapshot opens the state as it is now.
+func (s *Store) Snapshot() (*Snapshot, error) {
+	s.simulations.RLock()
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		s.simulations.RUnlock()
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	return &Snapshot{store: s, tx: tx}, nil
+}
+
+// Release lets go of the state. It may be called more than once.
+func (s *Snapshot) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		return
+	}
+	_ = s.tx.Rollback() // a read transaction has nothing to lose
+	s.tx = nil
+	s.store.simulations.RUnlock()
+}
+
+// Get returns a value, nil when there is none.
+func (s *Snapshot) Get(name Name) (*Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		return nil, ErrClosed
+	}
+	namespace := s.tx.Bucket(bucketState).Bucket([]byte(name.Namespace))
+	if namespace == nil || name.Key == "" {
+		return nil, nil
+	}
+	content := namespace.Get([]byte(name.Key))
+	if content == nil {
+		return nil, nil
+	}
+	return decodeValue(content)
+}
+
+// Next returns the first key from start on that lies before end ("" is no end) with its
+// value, or a nil value when there is none.
+func (s *Snapshot) Next(namespace, start, end string) (string, *Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		return "", nil, ErrClosed
+	}
+	bucket := s.tx.Bucket(bucketState).Bucket([]byte(namespace))
+	if bucket == nil {
+		return "", nil, nil
+	}
+	key, content := bucket.Cursor().Seek([]byte(start))
+	if key == nil || (end != "" && string(key) >= end) {
+		return "", nil, nil
+	}
+	value, err := decodeValue(content)
+	return string(key), value, err
+}
+
+// History returns the versions of a key, the newest first.
+func (s *Snapshot) History(name Name) ([]Version, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx == nil {
+		return nil, ErrClosed
+	}
+	bucket := s.tx.Bucket(bucketHistory).Bucket([]byte(name.Namespace))
+	if bucket == nil {
+		return nil, nil
+	}
+	prefix := historyPrefix(name.Key)
+	var versions []Version
+	cursor := bucket.Cursor()
+	for key, _ := cursor.Seek(prefix); len(key) == len(prefix)+16 && string(key[:len(prefix)]) == string(prefix); key, _ = cursor.Next() {
+		at := key[len(prefix):]
+		versions = append(versions, Version{Block: binary.BigEndian.Uint64(at), Index: binary.BigEndian.Uint64(at[8:])})
+	}
+	for i, j := 0, len(versions)-1; i < j; i, j = i+1, j-1 {
+		versions[i], versions[j] = versions[j], versions[i]
+	}
+	return versions, nil
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet
+
+import "path/filepath"
+
+// Profile is what a client needs to reach the network as one identity. Paths name PEM files.
+type Profile struct {
+	Endpoint    string // host:port of the organisation's peer
+	ServerName  string // name in the peer's TLS certificate
+	TLSCA       string // certificate of the CA that issued it
+	MSPID       string
+	Certificate string
+	Key         string
+	Channel     string
+	Chaincode   string
+}
+
+// Profile returns the profile of a user of a peer organisation: Admin or User1. An unknown
+// organisation gives the zero profile.
+func (n *Network) Profile(mspID, user string) Profile {
+	for i, node := range n.topology.peers {
+		org, root := node.org, n.topology.root
+		if org.MSPID != mspID {
+			continue
+		}
+		msp := org.UserMSP(root, user)
+		return Profile{
+			Endpoint:    n.servers[i].address(),
+			ServerName:  org.NodeName(node.name),
+			TLSCA:       org.TLSCACert(root),
+			MSPID:       mspID,
+			Certificate: filepath.Join(msp, "signcerts", user+"@"+org.Domain+"-cert.pem"),
+			Key:         filepath.Join(msp, "keystore", "priv_sk"),
+			Channel:     n.config.Channel,
+			Chaincode:   n.config.ChaincodeName,
+		}
+	}
+	return Profile{}
+}

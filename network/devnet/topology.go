@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/grpc/credentials"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/member"
+	"github.com/anchorline/anchorline/network/identity"
+)
+
+// The organisations of every embedded network, as in Fabric's test network.
+var (
+	ordererNode = "orderer"
+	peerNode    = "peer0"
+)
+
+func peerOrganisations() []identity.Organisation {
+	return []identity.Organisation{
+		{Kind: identity.PeerOrganisation, MSPID: "Org1MSP", Domain: "org1.example.com", Nodes: []string{peerNode}, Users: []string{"User1"}},
+		{Kind: identity.PeerOrganisation, MSPID: "Org2MSP", Domain: "org2.example.com", Nodes: []string{peerNode}, Users: []string{"User1"}},
+	}
+}
+
+func ordererOrganisation() identity.Organisation {
+	return identity.Organisation{Kind: identity.OrdererOrganisation, MSPID: "OrdererMSP", Domain: "example.com", Nodes: []string{ordererNode}}
+}
+
+// topology is who takes part: the organisations with the identities of their nodes.
+type topology struct {
+	root    string // folder of the organisations
+	peers   []*node
+	orderer *node
+	members *member.Registry
+}
+
+// node is a peer or the orderer.
+type node struct {
+	org      identity.Organisation
+	name     string // host name within the organisation
+	identity *identity.Identity
+	member   *member.Member
+}
+
+// loadTopology makes the identities that are not there yet and loads those of the nodes.
+func loadTopology(dir string) (*topology, error) {
+	t := &topology{root: filepath.Join(dir, "organizations")}
+	organisations := append(peerOrganisations(), ordererOrganisation())
+	if err := identity.Write(t.root, organisations...); err != nil {
+		return nil, err
+	}
+	var trusted []member.Organisation
+	for _, org := range organisations {
+		ca, err := readCertificate(org.CACert(t.root))
+		if err != nil {
+			return nil, err
+		}
+		trusted = append(trusted, member.Organisation{MSPID: org.MSPID, CA: ca})
+	}
+	t.members = member.NewRegistry(trusted...)
+	for _, org := range organisations {
+		n := &node{org: org, name: org.Nodes[0]}
+		var err error
+		if n.identity, err = identity.Load(org.NodeMSP(t.root, n.name), org.MSPID); err != nil {
+			return nil, err
+		}
+		if n.member, err = t.members.Parse(n.identity.Serialize()); err != nil {
+			return nil, err
+		}
+		if org.Kind == identity.OrdererOrganisation {
+			t.orderer = n
+		} else {
+			t.peers = append(t.peers, n)
+		}
+	}
+	return t, nil
+}
+
+// credentials are the node's TLS server credentials.
+func (t *topology) credentials(n *node) (credentials.TransportCredentials, error) {
+	dir := n.org.NodeTLS(t.root, n.name)
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
+	if err != nil {
+		return nil, fmt.Errorf("load TLS certificate of %s: %w", n.org.NodeName(n.name), err)
+	}
+	return credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), nil
+}
+
+func readCertificate(path string) (*x509.Certificate, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read CA certificate: %w", err)
+	}
+	block, _ := pem.Decode(content)
+	if block == nil {
+		return nil, fmt.Errorf("%s is not PEM; remove the organisation's folder to make a new one", path)
+	}
+	return x509.ParseCertificate(block.Bytes)
+}
