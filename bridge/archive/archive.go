@@ -198,3 +198,23 @@ func (b *Batch) Tree() *merkle.Tree {
 	}
 	return merkle.New(leaves)
 }
+
+// Find looks through all batches for a reading and says where it is.
+func (a *Archive) Find(match func(reading []byte) bool) (number, index uint64, err error) {
+	last, err := a.Last()
+	if err != nil {
+		return 0, 0, err
+	}
+	for n := last; n > 0; n-- {
+		b, err := a.Get(n)
+		if err != nil {
+			return 0, 0, err
+		}
+		for i, e := range b.Entries {
+			if match(e.Reading) {
+				return n, uint64(i), nil
+			}
+		}
+	}
+	return 0, 0, fmt.Errorf("%w: no such reading in %d batches of %s", ErrNotFound, last, a.dir)
+}
