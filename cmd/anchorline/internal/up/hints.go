@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/anchorline/anchorline/internal/mqtt"
+)
+
+// hints are the commands to try next, ready to be copied into another terminal.
+func (w *world) hints() string {
+	sim := w.fleet.IDs()[0]
+	profile := w.cfg.Fabric
+	if profile == "" {
+		profile = w.path("profile.json")
+	}
+	run := func(format string, args ...any) string { return w.cfg.Program + " " + fmt.Sprintf(format, args...) }
+	var b strings.Builder
+	section := func(title string, lines ...string) {
+		fmt.Fprintf(&b, "  # %s\n", title)
+		for _, l := range lines {
+			fmt.Fprintf(&b, "  %s\n", l)
+		}
+	}
+	fmt.Fprintf(&b, "\nAnchorline is up: broker %s, ledger %s at %s, stream %s, data in %s\n", w.broker.URL, w.profile.Ledger(), w.profile.Endpoint, w.names.Stream, w.cfg.Data)
+	b.WriteString("Try in another terminal:\n\n")
+	section("be a device: make a key, register it, publish a reading, verify its receipt",
+		run("device new kitchen"),
+		run("device register kitchen --profile %s", profile),
+		run("device publish kitchen --broker %s --pins %s --name temperature --unit Cel --value 21.5", w.broker.URL, w.path("pins.json")))
+	section("send garbage: it is quarantined, and disturbs nothing",
+		"echo garbage | "+run("device publish %s --raw --broker %s", sim, w.broker.URL))
+	if u, err := url.Parse(w.broker.URL); err == nil {
+		section("the same with mosquitto's client",
+			fmt.Sprintf("mosquitto_pub -h %s -p %s -q 1 -t %s -m garbage", u.Hostname(), u.Port(), mqtt.ReadingsTopic(sim)))
+	}
+	section("verify a reading's statement offline, and against the ledger",
+		run("audit verify %s --pins %s", w.path("statements", sim+".cose"), w.path("pins.json")),
+		run("audit verify %s --ledger %s", w.path("statements", sim+".cose"), profile))
+	section("ask the chaincode",
+		run("device show %s --profile %s", sim, profile),
+		run("audit archive --archive %s --stream %s --profile %s", w.path("bridge", "archive"), w.names.Stream, profile))
+	b.WriteString("\n")
+	return b.String()
+}
+
+// text is the report for people.
+func (r Report) text() string {
+	var b strings.Builder
+	row := func(name string, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-18s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	b.WriteString("\nBooks:\n")
+	row("published", "%d by %d devices", r.Published, r.Devices)
+	row("received", "%d = %d accepted + %d duplicates + %d quarantined", r.Received, r.Accepted, r.Duplicates, sum(r.Quarantined))
+	for reason, n := range r.Quarantined {
+		row("", "%d %s", n, reason)
+	}
+	row("anchored", "%d in %d batches, %d pending", r.Anchored, r.Batches, r.Pending)
+	row("gaps", "%d sequence numbers missing", r.Gaps)
+	row("receipts verified", "%d", r.ReceiptsVerified)
+	if r.LedgerHeight != nil {
+		row("ledger", "%d blocks%s", *r.LedgerHeight, size(r.LedgerBytes))
+	}
+	row("time", "%s", time.Duration(r.DurationSeconds*float64(time.Second)).Round(100*time.Millisecond))
+	return b.String()
+}
+
+func size(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %.1f MiB on disk", float64(*n)/(1<<20))
+}
+
+func sum(counts map[string]uint64) uint64 {
+	var n uint64
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/device"
+	"github.com/anchorline/anchorline/device/simulator"
+	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/network/broker"
+	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+// A world is everything that up runs. Its parts are stopped in the reverse order.
+type world struct {
+	cfg     Config
+	names   names
+	profile ledger.Profile
+	broker  mqtt.Broker
+	network *devnet.Network // nil with --fabric
+	ledger  *ledger.Client
+	bridge  *bridge.Bridge
+	fleet   *simulator.Fleet
+
+	stops      []func() error
+	bridgeDone chan struct{}
+	bridgeErr  error
+
+	mu       sync.Mutex
+	verified map[string]device.Verified // the latest by device, until their statements are written
+	latest   *device.Verified
+	latestID string
+}
+
+// start brings everything up. On an error, close stops what runs.
+func start(ctx context.Context, cfg Config) (*world, error) {
+	w := &world{cfg: cfg, verified: map[string]device.Verified{}, bridgeDone: make(chan struct{})}
+	for _, step := range []func(context.Context) error{
+		w.folder, w.startNetwork, w.startBroker, w.startBridge, w.startFleet,
+	} {
+		if err := step(ctx); err != nil {
+			return w, err
+		}
+		if ctx.Err() != nil {
+			return w, ctx.Err()
+		}
+	}
+	return w, nil
+}
+
+func (w *world) onClose(f func() error) { w.stops = append(w.stops, f) }
+
+// close stops everything; what was accepted is on disk.
+func (w *world) close() error {
+	var errs []error
+	for i := len(w.stops) - 1; i >= 0; i-- {
+		errs = append(errs, w.stops[i]())
+	}
+	w.stops = nil
+	return errors.Join(errs...)
+}
+
+func (w *world) path(parts ...string) string {
+	return filepath.Join(append([]string{w.cfg.Data}, parts...)...)
+}
+
+func (w *world) folder(context.Context) error {
+	for _, dir := range []string{"broker", "statements"} {
+		if err := os.MkdirAll(w.path(dir), 0o750); err != nil {
+			return err
+		}
+	}
+	var err error
+	w.names, err = loadNames(w.path("names.json"), w.cfg)
+	return err
+}
+
+func (w *world) startNetwork(ctx context.Context) error {
+	if w.cfg.Fabric != "" {
+		var err error
+		if w.profile, err = ledger.ReadProfile(w.cfg.Fabric); err != nil {
+			return err
+		}
+	} else {
+		cfg := devnet.Default(w.path("ledger"))
+		cfg.Logger = w.cfg.Logger
+		n, err := devnet.Start(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		w.network = n
+		w.onClose(n.Close)
+		w.profile = ledger.Profile(n.Profile("Org1MSP", "User1"))
+		if err := writeJSON(w.path("profile.json"), w.profile); err != nil {
+			return err
+		}
+	}
+	var err error
+	if w.ledger, err = ledger.Connect(w.profile); err != nil {
+		return err
+	}
+	w.onClose(w.ledger.Close)
+	return nil
+}
+
+func (w *world) startBroker(context.Context) error {
+	if w.cfg.Broker.URL != "" {
+		w.broker = w.cfg.Broker
+		return nil
+	}
+	b, err := broker.Start(broker.Config{
+		Dir: w.path("broker"), Listen: w.cfg.Listen, Consumer: bridge.ClientID(w.names.Stream),
+		Filter: mqtt.ReadingsFilter, Logger: w.cfg.Logger,
+	})
+	if err != nil {
+		return fmt.Errorf("%w (another broker on this port? choose one with --listen, or use it with --broker)", err)
+	}
+	w.broker = mqtt.Broker{URL: b.URL()}
+	w.onClose(b.Close)
+	return nil
+}
+
+// startBridge runs the bridge in the background; its end is seen in bridgeDone.
+func (w *world) startBridge(context.Context) error {
+	b, err := bridge.Open(w.cfg.bridge(w.path("bridge"), w.names.Stream, w.broker), w.ledger, w.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	w.bridge = b
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(w.bridgeDone)
+		w.bridgeErr = b.Run(ctx)
+	}()
+	w.onClose(func() error {
+		cancel()
+		<-w.bridgeDone
+		return errors.Join(w.bridgeErr, b.Close())
+	})
+	return nil
+}
+
+func (w *world) startFleet(ctx context.Context) error {
+	key := w.bridge.Key()
+	rate := w.cfg.Rate
+	if w.cfg.Replay != "" && !w.cfg.RateSet {
+		rate = 0
+	}
+	f, err := simulator.Open(simulator.Config{
+		Dir: w.path("devices"), Prefix: w.names.Prefix, Devices: w.cfg.Devices, Rate: rate, Broker: w.broker,
+		StreamKeys: func(stream string) []cose.Key {
+			if stream != w.names.Stream {
+				return nil
+			}
+			return []cose.Key{key}
+		},
+		OnReceipt: w.onReceipt,
+		Logger:    w.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	w.fleet = f
+	w.onClose(f.Close)
+	if err := f.Register(ctx, w.ledger); err != nil {
+		return fmt.Errorf("register the simulated devices: %w", err)
+	}
+	return f.Connect()
+}
+
+func (w *world) onReceipt(id string, v device.Verified) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.verified[id], w.latest, w.latestID = v, &v, id
+}
