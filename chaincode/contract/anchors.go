@@ -60,101 +60,45 @@ func (*Anchors) Head(ctx contractapi.TransactionContextInterface, stream string)
 	})
 }
 
-// List returns a page of a stream's anchors.
+// ListStreams returns a page of the streams.
+func (*Anchors) ListStreams(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, listStreams)
+}
+
+// ListByDay returns a page of the anchors of a day.
+func (*Anchors) ListByDay(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, listByDay)
+}
+
+// VerifyInclusion reports whether a reading is in an anchored batch. reading is base64url; proof
+// is a receipt, or the inclusion proof in it, in base64url.
+func (*Anchors) VerifyInclusion(ctx contractapi.TransactionContextInterface, stream, number, reading, proof string) (string, error) {
+	return answer(ctx, func(tx *transaction) (inclusion, error) {
+		return verifyInclusion(tx, stream, number, reading, proof)
+	})
+}
+
+// RotateStreamKey replaces the key that signs the stream's receipts.
+func (*Anchors) RotateStreamKey(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, rotateStreamKey)
+}
+
+// SetBridge lets another identity of the owner write the stream.
+func (*Anchors) SetBridge(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, setBridge)
+}
+
+// ReportEquivocation records that a stream stands for something else than what it anchored.
+func (*Anchors) ReportEquivocation(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, reportEquivocation)
+}
+
+// ListEquivocations returns a page of the evidence against a stream.
+func (*Anchors) ListEquivocations(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, listEquivocations)
+}
+
+// List returns a run of a stream's anchors.
 func (*Anchors) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
 	return run(ctx, request, listAnchors)
-}
-
-// openStream handles OpenStream. The same request again, by the same bridge, changes nothing
-// and succeeds.
-func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
-	var known record.Stream
-	found, err := tx.get(record.StreamKey(req.ID), &known)
-	if err != nil {
-		return record.Stream{}, err
-	}
-	if found {
-		if known.Owner == tx.caller.MSP && known.Bridge == tx.caller.Identity && known.Keys[0].Public == req.Key {
-			return known, nil
-		}
-		return record.Stream{}, record.Errorf(record.AlreadyExists, "stream %q is open already, by %s with other content", req.ID, known.Owner)
-	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, tx)
-	if err != nil {
-		return record.Stream{}, err
-	}
-	key.From = tx.now
-	s := record.Stream{
-		Type: record.StreamType, Version: record.Version,
-		ID: req.ID, Owner: tx.caller.MSP, Bridge: tx.caller.Identity,
-		Keys: []record.Key{key}, Opened: tx.now, Updated: tx.now,
-	}
-	if err := tx.put(record.StreamKey(s.ID), s); err != nil {
-		return record.Stream{}, err
-	}
-	return s, tx.emit(streamEvent(StreamOpened, s))
-}
-
-// putAnchor handles Anchor: put if absent, and only at the end of an unbroken chain.
-func putAnchor(tx *transaction, a record.Anchor) (record.AnchorEntry, error) {
-	s, err := tx.stream(a.Stream)
-	if err != nil {
-		return record.AnchorEntry{}, err
-	}
-	if s.Owner != tx.caller.MSP || s.Bridge != tx.caller.Identity {
-		return record.AnchorEntry{}, record.Errorf(record.Forbidden, "only the bridge of %s that opened stream %q may write it", s.Owner, s.ID)
-	}
-	var stored record.AnchorEntry
-	found, err := tx.get(record.AnchorKey(a.Stream, a.Number), &stored)
-	if err != nil {
-		return record.AnchorEntry{}, err
-	}
-	if found {
-		return stored, sameAnchor(stored, a)
-	}
-	head, err := tx.head(a.Stream)
-	if err != nil {
-		return record.AnchorEntry{}, err
-	}
-	if err := follows(head, a); err != nil {
-		return record.AnchorEntry{}, err
-	}
-	return tx.storeAnchor(s, a)
-}
-
-// storeAnchor writes the entry and the new head, and emits the event.
-func (tx *transaction) storeAnchor(s record.Stream, a record.Anchor) (record.AnchorEntry, error) {
-	entry := record.AnchorEntry{
-		Type: record.AnchorEntryType, Version: record.Version,
-		Anchor: a, Hash: a.HashText(),
-		TxID: tx.stub.GetTxID(), LedgerTime: tx.now, Creator: tx.caller.MSP,
-	}
-	head := record.Head{
-		Type: record.HeadType, Version: record.Version,
-		Stream: a.Stream, Number: a.Number, Hash: entry.Hash,
-	}
-	if err := tx.put(record.AnchorKey(a.Stream, a.Number), entry); err != nil {
-		return record.AnchorEntry{}, err
-	}
-	if err := tx.put(record.HeadKey(a.Stream), head); err != nil {
-		return record.AnchorEntry{}, err
-	}
-	return entry, tx.emit(event{Name: Anchored, ID: a.Stream, Owner: s.Owner, Anchor: &entry})
-}
-
-// sameAnchor reports equivocation unless a is what is stored under its number.
-func sameAnchor(stored record.AnchorEntry, a record.Anchor) error {
-	if hash := a.HashText(); hash != stored.Hash {
-		return record.Errorf(record.Equivocation, "stream %q anchored %s as number %d; %s is something else", a.Stream, stored.Hash, a.Number, hash)
-	}
-	return nil
-}
-
-// follows reports whether a is the next anchor after head.
-func follows(head record.Head, a record.Anchor) error {
-	if a.Number != head.Number+1 || a.Previous != head.Hash {
-		return record.Errorf(record.Conflict, "stream %q expects number %d with previous %s, got number %d with previous %s",
-			a.Stream, head.Number+1, head.Hash, a.Number, a.Previous)
-	}
-	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 func TestAnchorsFormAnUnbrokenChain(t *testing.T) {
 	w := newWorld(t)
-	w.stream(w.admin1, "bridge-1")
+	w.stream(w.bridge1, "bridge-1")
 	head := decode[record.Head](t, w.query(w.admin2, "anchors:Head", "bridge-1"))
 	require.Equal(t, uint64(0), head.Number)
 	require.Equal(t, record.ZeroHash, head.Hash)
@@ -22,7 +22,7 @@ func TestAnchorsFormAnUnbrokenChain(t *testing.T) {
 	for number := uint64(1); number <= 3; number++ {
 		a := anchor("bridge-1", number, previous)
 		now := w.ledger.Now()
-		p, _ := w.ledger.Submit(w.cc, w.admin1, "anchors:Anchor", canonical(t, a))
+		p, _ := w.ledger.Submit(w.cc, w.bridge1, "anchors:Anchor", canonical(t, a))
 		require.Empty(t, p.Response.GetMessage())
 		entry := decode[record.AnchorEntry](t, string(p.Response.GetPayload()))
 		require.Equal(t, record.AnchorEntry{
@@ -39,11 +39,11 @@ func TestAnchorsFormAnUnbrokenChain(t *testing.T) {
 
 func TestTheSameAnchorAgainSucceedsWithTheStoredEntry(t *testing.T) {
 	w := newWorld(t)
-	w.stream(w.admin1, "bridge-1")
+	w.stream(w.bridge1, "bridge-1")
 	first := anchor("bridge-1", 1, record.ZeroHash)
-	entry := w.submit(w.admin1, "anchors:Anchor", canonical(t, first))
-	w.submit(w.admin1, "anchors:Anchor", canonical(t, anchor("bridge-1", 2, first.HashText())))
-	p := w.ledger.Propose(w.cc, w.admin1, "anchors:Anchor", canonical(t, first))
+	entry := w.submit(w.bridge1, "anchors:Anchor", canonical(t, first))
+	w.submit(w.bridge1, "anchors:Anchor", canonical(t, anchor("bridge-1", 2, first.HashText())))
+	p := w.ledger.Propose(w.cc, w.bridge1, "anchors:Anchor", canonical(t, first))
 	require.Equal(t, entry, string(p.Response.GetPayload()))
 	require.Empty(t, p.Stub.Writes)
 	require.Empty(t, p.Stub.EventName)
@@ -51,61 +51,62 @@ func TestTheSameAnchorAgainSucceedsWithTheStoredEntry(t *testing.T) {
 
 func TestAnotherAnchorUnderTheSameNumberIsEquivocation(t *testing.T) {
 	w := newWorld(t)
-	w.stream(w.admin1, "bridge-1")
+	w.stream(w.bridge1, "bridge-1")
 	a := anchor("bridge-1", 1, record.ZeroHash)
-	w.submit(w.admin1, "anchors:Anchor", canonical(t, a))
+	w.submit(w.bridge1, "anchors:Anchor", canonical(t, a))
 	a.Root = strings.Repeat("6", 64)
-	w.refused(record.Equivocation, w.admin1, "anchors:Anchor", canonical(t, a))
+	w.refused(record.Equivocation, w.bridge1, "anchors:Anchor", canonical(t, a))
 }
 
 func TestAnAnchorOutOfTurnIsRefusedWithWhatIsExpected(t *testing.T) {
 	w := newWorld(t)
-	w.stream(w.admin1, "bridge-1")
+	w.stream(w.bridge1, "bridge-1")
 	first := anchor("bridge-1", 1, record.ZeroHash)
-	w.submit(w.admin1, "anchors:Anchor", canonical(t, first))
+	w.submit(w.bridge1, "anchors:Anchor", canonical(t, first))
 	for _, bad := range []record.Anchor{anchor("bridge-1", 3, first.HashText()), anchor("bridge-1", 2, record.ZeroHash)} {
-		message := w.refused(record.Conflict, w.admin1, "anchors:Anchor", canonical(t, bad))
+		message := w.refused(record.Conflict, w.bridge1, "anchors:Anchor", canonical(t, bad))
 		require.Contains(t, message, "expects number 2 with previous "+first.HashText())
 	}
 }
 
 func TestOnlyTheBridgeThatOpenedAStreamWritesIt(t *testing.T) {
 	w := newWorld(t)
-	w.stream(w.admin1, "bridge-1")
+	w.stream(w.bridge1, "bridge-1")
 	a := canonical(t, anchor("bridge-1", 1, record.ZeroHash))
 	w.refused(record.Forbidden, w.admin2, "anchors:Anchor", a)
-	w.refused(record.Forbidden, w.org1.Member(t, "other", []string{"admin"}, nil), "anchors:Anchor", a)
+	w.refused(record.Forbidden, w.org1.Member(t, "other", []string{"client", "bridges"}, nil), "anchors:Anchor", a)
 	// The same subject of the same CA is the same identity, also with a renewed certificate.
-	w.submit(w.org1.Admin(t), "anchors:Anchor", a)
+	w.submit(w.org1.Member(t, "bridge", []string{"client", "bridges"}, nil), "anchors:Anchor", a)
 }
 
 func TestAStreamOpensOnce(t *testing.T) {
 	w := newWorld(t)
-	signer := w.stream(w.admin1, "bridge-1")
+	signer := w.stream(w.bridge1, "bridge-1")
 	request := object{
 		"id": "bridge-1", "key": signer.Key().Text(),
 		"proof": possession(t, signer, "bridge-1", "Org1MSP", w.ledger.Channel),
 	}
-	p := w.ledger.Propose(w.cc, w.admin1, "anchors:OpenStream", text(t, request))
+	p := w.ledger.Propose(w.cc, w.bridge1, "anchors:OpenStream", text(t, request))
 	require.Equal(t, w.query(w.admin1, "anchors:GetStream", "bridge-1"), string(p.Response.GetPayload()))
 	require.Empty(t, p.Stub.Writes)
 
 	other := newSigner(t, "EdDSA")
-	w.refused(record.AlreadyExists, w.admin1, "anchors:OpenStream", object{
+	w.refused(record.AlreadyExists, w.bridge1, "anchors:OpenStream", object{
 		"id": "bridge-1", "key": other.Key().Text(),
 		"proof": possession(t, other, "bridge-1", "Org1MSP", w.ledger.Channel),
 	})
+	w.submit(w.admin2, "roles:Grant", object{"role": "bridge", "unit": "admin"})
 	w.refused(record.AlreadyExists, w.admin2, "anchors:OpenStream", request)
-	w.refused(record.InvalidArgument, w.admin1, "anchors:OpenStream", request.with("id", "bridge-2"))
+	w.refused(record.InvalidArgument, w.bridge1, "anchors:OpenStream", request.with("id", "bridge-2"))
 }
 
 func TestAStreamIsListedInRuns(t *testing.T) {
 	w := newWorld(t)
-	w.stream(w.admin1, "bridge-1")
+	w.stream(w.bridge1, "bridge-1")
 	previous := record.ZeroHash
 	for number := uint64(1); number <= 5; number++ {
 		a := anchor("bridge-1", number, previous)
-		w.submit(w.admin1, "anchors:Anchor", canonical(t, a))
+		w.submit(w.bridge1, "anchors:Anchor", canonical(t, a))
 		previous = a.HashText()
 	}
 	type list struct {
@@ -133,9 +134,9 @@ func TestWhatAStreamDoesNotHaveIsNotFound(t *testing.T) {
 		{"anchors:List", object{"stream": "bridge-1"}},
 		{"anchors:Anchor", canonical(t, anchor("bridge-1", 1, record.ZeroHash))},
 	} {
-		w.refused(record.NotFound, w.admin1, call[0].(string), call[1:]...)
+		w.refused(record.NotFound, w.bridge1, call[0].(string), call[1:]...)
 	}
 	for _, number := range []string{"", "-1", "01", "1.0", "x", "9007199254740992"} {
-		w.refused(record.InvalidArgument, w.admin1, "anchors:Get", "bridge-1", number)
+		w.refused(record.InvalidArgument, w.bridge1, "anchors:Get", "bridge-1", number)
 	}
 }

@@ -36,7 +36,9 @@ type Chaincode struct {
 
 // New returns the chaincode with all its contracts.
 func New() (*Chaincode, error) {
-	contracts := []contractapi.ContractInterface{newDevices(), newAnchors()}
+	contracts := []contractapi.ContractInterface{
+		newConsortium(), newRoles(), newDevices(), newAnchors(), newPolicies(), newAccess(),
+	}
 	api, err := contractapi.NewChaincode(contracts...)
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)

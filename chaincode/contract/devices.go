@@ -3,6 +3,8 @@
 package contract
 
 import (
+	"slices"
+
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -25,6 +27,36 @@ func (*Devices) Register(ctx contractapi.TransactionContextInterface, request st
 	return run(ctx, request, register)
 }
 
+// RegisterMany registers several devices in one transaction, all or none.
+func (*Devices) RegisterMany(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, registerMany)
+}
+
+// Enrol registers a device by the certificate of its manufacturer.
+func (*Devices) Enrol(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, enrol)
+}
+
+// AddManufacturer lets the devices of a manufacturer register themselves.
+func (*Devices) AddManufacturer(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, addManufacturer)
+}
+
+// RemoveManufacturer takes no more devices of a manufacturer.
+func (*Devices) RemoveManufacturer(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, removeManufacturer)
+}
+
+// ListManufacturers returns a page of an organisation's manufacturers.
+func (*Devices) ListManufacturers(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, listManufacturers)
+}
+
+// SetAttributes replaces what is said about the device.
+func (*Devices) SetAttributes(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, setAttributes)
+}
+
 // RotateKey replaces the device's key.
 func (*Devices) RotateKey(ctx contractapi.TransactionContextInterface, request string) (string, error) {
 	return run(ctx, request, rotateKey)
@@ -45,14 +77,39 @@ func (*Devices) Revoke(ctx contractapi.TransactionContextInterface, request stri
 	return run(ctx, request, revoke)
 }
 
+// Offer offers a device to another organisation.
+func (*Devices) Offer(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, offer)
+}
+
+// WithdrawOffer takes an offer back.
+func (*Devices) WithdrawOffer(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, withdrawOffer)
+}
+
+// Accept takes an offered device over.
+func (*Devices) Accept(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, accept)
+}
+
 // Get returns a device.
 func (*Devices) Get(ctx contractapi.TransactionContextInterface, id string) (string, error) {
 	return answer(ctx, func(tx *transaction) (record.Device, error) { return tx.device(id) })
 }
 
+// KeyAt returns the key and the status that a device had at a time in milliseconds.
+func (*Devices) KeyAt(ctx contractapi.TransactionContextInterface, id, time string) (string, error) {
+	return answer(ctx, func(tx *transaction) (keyAt, error) { return deviceKeyAt(tx, id, time) })
+}
+
 // List returns a page of devices.
 func (*Devices) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
 	return run(ctx, request, listDevices)
+}
+
+// History returns a page of what a device was, newest first.
+func (*Devices) History(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, deviceHistory)
 }
 
 // device reads a device that must exist.
@@ -71,8 +128,12 @@ func (tx *transaction) device(id string) (record.Device, error) {
 	return d, nil
 }
 
-// ownDevice reads a device that must exist and belong to the caller's organisation.
-func (tx *transaction) ownDevice(id string) (record.Device, error) {
+// registrarsDevice reads a device that a registrar of its owner, as the caller must be, may
+// change.
+func (tx *transaction) registrarsDevice(id string) (record.Device, error) {
+	if err := tx.require(record.Registrar); err != nil {
+		return record.Device{}, err
+	}
 	d, err := tx.device(id)
 	if err != nil {
 		return record.Device{}, err
@@ -83,116 +144,46 @@ func (tx *transaction) ownDevice(id string) (record.Device, error) {
 	return d, nil
 }
 
-// changeDevice stores a changed device and emits its event.
-func (tx *transaction) changeDevice(name string, d record.Device) (record.Device, error) {
-	d.Updated = tx.after(d.Updated)
-	if err := tx.put(record.DeviceKey(d.ID), d); err != nil {
+// createDevice stores a new device with its index entries.
+func (tx *transaction) createDevice(d record.Device) error {
+	return tx.putDevice(nil, d)
+}
+
+// changeDevice stores a changed device, brings the indexes up to date and emits the event.
+func (tx *transaction) changeDevice(name string, old, d record.Device) (record.Device, error) {
+	d.Updated = tx.after(old.Updated)
+	if err := tx.putDevice(&old, d); err != nil {
 		return record.Device{}, err
 	}
 	return d, tx.emit(deviceEvent(name, d))
 }
 
-// register handles Register. The same request again, by the same owner, changes nothing and
-// succeeds, so that a client that never learned the outcome may ask again.
-func register(tx *transaction, req registerRequest) (record.Device, error) {
-	digest, err := req.digest()
-	if err != nil {
-		return record.Device{}, err
+// putDevice writes a device and those of its index entries that differ from the old device's.
+// With a new owner every entry is written, since every entry's endorsement policy changes.
+func (tx *transaction) putDevice(old *record.Device, d record.Device) error {
+	if err := tx.put(record.DeviceKey(d.ID), d, d.Owner); err != nil {
+		return err
 	}
-	var known record.Device
-	found, err := tx.get(record.DeviceKey(req.ID), &known)
-	if err != nil {
-		return record.Device{}, err
+	entries := record.DeviceIndexKeys(d)
+	var before []string
+	if old != nil {
+		before = record.DeviceIndexKeys(*old)
 	}
-	if found {
-		if known.Owner == tx.caller.MSP && known.Registration == digest {
-			return known, nil
+	for _, key := range before {
+		if slices.Contains(entries, key) {
+			continue
 		}
-		return record.Device{}, record.Errorf(record.AlreadyExists, "device %q is registered by %s with other content", req.ID, known.Owner)
-	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, tx)
-	if err != nil {
-		return record.Device{}, err
-	}
-	key.From = tx.now
-	d := record.Device{
-		Type: record.DeviceType, Version: record.Version,
-		ID: req.ID, Owner: tx.caller.MSP, Status: record.Active,
-		Keys: []record.Key{key}, DeviceType: req.Type, Attributes: req.Attributes, Profile: req.Profile,
-		Registration: digest, Registered: tx.now, Updated: tx.now,
-	}
-	return tx.changeDevice(DeviceRegistered, d)
-}
-
-// rotateKey handles RotateKey: authorised by the old key, or by a registrar with a reason.
-func rotateKey(tx *transaction, req rotateRequest) (record.Device, error) {
-	d, err := tx.ownDevice(req.ID)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if current, open := d.CurrentKey(); open && current.Public == req.Key {
-		return d, nil
-	}
-	if d.Status == record.Revoked {
-		return record.Device{}, record.Errorf(record.Conflict, "device %q is revoked; a revoked device gets no new key", d.ID)
-	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, tx)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if req.Authorization != "" {
-		if err := authorizeRotation(req.Authorization, d, key, tx); err != nil {
-			return record.Device{}, err
+		if err := tx.unindex(key); err != nil {
+			return err
 		}
 	}
-	if d.Keys, err = rotate(d.Keys, key, tx.after(d.Updated), req.Reason); err != nil {
-		return record.Device{}, err
-	}
-	return tx.changeDevice(DeviceKeyRotated, d)
-}
-
-// suspend handles Suspend.
-func suspend(tx *transaction, req statusRequest) (record.Device, error) {
-	return changeStatus(tx, req, record.Suspended, DeviceSuspended)
-}
-
-// resume handles Resume.
-func resume(tx *transaction, req statusRequest) (record.Device, error) {
-	return changeStatus(tx, req, record.Active, DeviceResumed)
-}
-
-// changeStatus moves a device between active and suspended.
-func changeStatus(tx *transaction, req statusRequest, to record.Status, name string) (record.Device, error) {
-	d, err := tx.ownDevice(req.ID)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if d.Status == to {
-		return d, nil
-	}
-	if d.Status == record.Revoked {
-		return record.Device{}, record.Errorf(record.Conflict, "device %q is revoked; revocation is final", d.ID)
-	}
-	d.Status, d.StatusReason = to, req.Reason
-	return tx.changeDevice(name, d)
-}
-
-// revoke handles Revoke. The open key ends with the device.
-func revoke(tx *transaction, req revokeRequest) (record.Device, error) {
-	d, err := tx.ownDevice(req.ID)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if d.Status == record.Revoked {
-		if d.StatusReason == req.Reason && d.CompromisedSince == req.CompromisedSince {
-			return d, nil
+	for _, key := range entries {
+		if old != nil && old.Owner == d.Owner && slices.Contains(before, key) {
+			continue
 		}
-		return record.Device{}, record.Errorf(record.Conflict, "device %q is already revoked, for %q", d.ID, d.StatusReason)
+		if err := tx.index(key, d.Owner); err != nil {
+			return err
+		}
 	}
-	if req.CompromisedSince > tx.now {
-		return record.Device{}, record.Errorf(record.InvalidArgument, "request: field \"compromisedSince\": lies after the transaction's time %d", tx.now)
-	}
-	d.Status, d.StatusReason, d.CompromisedSince = record.Revoked, req.Reason, req.CompromisedSince
-	d.Keys = closeKey(d.Keys, tx.after(d.Updated), req.Reason)
-	return tx.changeDevice(DeviceRevoked, d)
+	return nil
 }

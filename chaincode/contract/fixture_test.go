@@ -30,6 +30,8 @@ type world struct {
 	org1, org2 ledgertest.Organisation
 	// admin1 and admin2 are the organisations' NodeOU admins.
 	admin1, admin2 ledgertest.Identity
+	// bridge1 has the role bridge in organisation 1, by the unit "bridges".
+	bridge1 ledgertest.Identity
 }
 
 func newWorld(t testing.TB) *world {
@@ -41,7 +43,17 @@ func newWorld(t testing.TB) *world {
 		org1: ledgertest.NewOrganisation(t, "Org1MSP"), org2: ledgertest.NewOrganisation(t, "Org2MSP"),
 	}
 	w.admin1, w.admin2 = w.org1.Admin(t), w.org2.Admin(t)
+	w.bridge1 = w.org1.Member(t, "bridge", []string{"client", "bridges"}, nil)
+	w.submit(w.admin1, "roles:Grant", object{"role": "bridge", "unit": "bridges"})
 	return w
+}
+
+// agree sets up the consortium: both organisations, each change signed by both.
+func (w *world) agree() {
+	w.t.Helper()
+	terms := object{"organisations": []string{"Org1MSP", "Org2MSP"}, "others": 1}
+	w.submit(w.admin1, "consortium:Approve", terms)
+	w.submit(w.admin2, "consortium:Approve", terms)
 }
 
 // submit commits a transaction that must be valid and returns its payload.

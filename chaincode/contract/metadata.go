@@ -19,8 +19,12 @@ const metadataFunction = "org.hyperledger.fabric:GetMetadata"
 // info is what the metadata says about a contract.
 func info(contract string) metadata.InfoMetadata {
 	titles := map[string]string{
-		devicesName: "Devices: identities, keys and status",
-		anchorsName: "Anchors: streams and their chains of batches",
+		devicesName:    "Devices: identities, keys and status",
+		anchorsName:    "Anchors: streams and their chains of batches",
+		rolesName:      "Roles: who may do what inside an organisation",
+		policiesName:   "Policies: who may access an organisation's devices",
+		accessName:     "Access: decisions, asked for and on record",
+		consortiumName: "Consortium: how the organisations sign each other's changes",
 	}
 	return metadata.InfoMetadata{
 		Title: titles[contract], Version: release,
@@ -81,10 +85,16 @@ func transactionMetadata(f Function) (metadata.TransactionMetadata, error) {
 // parameterDescription says what goes into the parameter of this name.
 func parameterDescription(name string) string {
 	return map[string]string{
-		"request": "JSON object; its fields are in docs/chaincode.md",
-		"anchor":  "the anchor in canonical JSON (RFC 8785)",
-		"id":      "id of the device or stream",
-		"stream":  "id of the stream",
-		"number":  "number of the batch in decimal",
+		"request":  "JSON object; its fields are in docs/chaincode.md",
+		"anchor":   "the anchor in canonical JSON (RFC 8785)",
+		"id":       "id of the record",
+		"stream":   "id of the stream",
+		"number":   "number of the batch in decimal",
+		"time":     "time in milliseconds since 1970, in decimal",
+		"owner":    "MSP ID of the owner",
+		"revision": "number of the revision in decimal",
+		"text":     "one policy in the Cedar language",
+		"reading":  "the reading's bytes in base64url without padding",
+		"proof":    "a receipt, or the inclusion proof in it, in base64url without padding",
 	}[name]
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -26,6 +27,14 @@ type paging struct {
 	bookmark string
 }
 
+// rows is the number of records on a page.
+func (p paging) rows() int {
+	if p.size == 0 {
+		return defaultPage
+	}
+	return p.size
+}
+
 // check validates a page request; size 0 stands for the default.
 func (p paging) check() error {
 	if p.size < 0 || p.size > maxPage {
@@ -40,15 +49,12 @@ func (p paging) check() error {
 // page walks over one page of the records under a partial composite key, in the order of their
 // keys, and returns the bookmark of the next page, "" after the last. The peer refuses it in a
 // transaction that writes.
-func (tx *transaction) page(p paging, object string, attributes []string, each func(value []byte) error) (string, error) {
+func (tx *transaction) page(p paging, object string, attributes []string, each func(key string, value []byte) error) (string, error) {
 	start, err := base64.RawURLEncoding.DecodeString(p.bookmark)
 	if err != nil {
 		return "", record.Errorf(record.InvalidArgument, "field \"bookmark\": %v", err)
 	}
-	size := p.size
-	if size == 0 {
-		size = defaultPage
-	}
+	size := p.rows()
 	rows, meta, err := tx.stub.GetStateByPartialCompositeKeyWithPagination(object, attributes, int32(size), string(start))
 	if err != nil {
 		return "", record.Errorf(record.Internal, "read a page of %s: %v", object, err)
@@ -65,11 +71,38 @@ func (tx *transaction) page(p paging, object string, attributes []string, each f
 			return "", record.Errorf(record.InvalidArgument, "field \"bookmark\": is of another list")
 		}
 		if bytes += len(row.GetValue()); bytes > maxPageBytes {
-			return "", record.Errorf(record.InvalidArgument, "field \"pageSize\": the page exceeds %d bytes; ask for fewer than %d", maxPageBytes, size)
+			return "", pageTooLarge(p)
 		}
-		if err := each(row.GetValue()); err != nil {
+		if err := each(row.GetKey(), row.GetValue()); err != nil {
 			return "", err
 		}
 	}
 	return base64.RawURLEncoding.EncodeToString([]byte(meta.GetBookmark())), nil
+}
+
+// collect returns one page of the records of one type under a partial composite key.
+func collect[Record any](tx *transaction, p paging, object string, attributes ...string) ([]Record, string, error) {
+	records := []Record{}
+	bookmark, err := tx.page(p, object, attributes, func(key string, value []byte) error {
+		var r Record
+		if err := decodeState(key, value, &r); err != nil {
+			return err
+		}
+		records = append(records, r)
+		return nil
+	})
+	return records, bookmark, err
+}
+
+// given returns the parts of a partial composite key up to the first empty one.
+func given(parts ...string) []string {
+	if i := slices.Index(parts, ""); i >= 0 {
+		return parts[:i]
+	}
+	return parts
+}
+
+// pageTooLarge refuses a page whose records are too large to be sent together.
+func pageTooLarge(p paging) error {
+	return record.Errorf(record.InvalidArgument, "field \"pageSize\": the page exceeds %d bytes; ask for fewer than %d", maxPageBytes, p.rows())
 }

@@ -4,6 +4,8 @@ package contract
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
@@ -12,13 +14,18 @@ import (
 )
 
 // transaction is what one invocation knows and may do: the caller, the clock, and the state by
-// typed records instead of bytes.
+// typed records instead of bytes. It belongs to one invocation and is not shared.
 type transaction struct {
 	stub    shim.ChaincodeStubInterface
 	caller  caller
 	channel string
 	// now is the transaction's timestamp in milliseconds: a claim of its client.
 	now int64
+	// present remembers which of the keys that were read exist.
+	present map[string]bool
+	// terms are the consortium's terms, nil when there are none; termsRead says they were read.
+	terms     *record.Terms
+	termsRead bool
 }
 
 // begin reads the caller and the clock of an invocation.
@@ -36,8 +43,13 @@ func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
 	if err := record.CheckTime("timestamp", now); err != nil {
 		return nil, record.Errorf(record.InvalidArgument, "%v", err)
 	}
-	return &transaction{stub: stub, caller: who, channel: stub.GetChannelID(), now: now}, nil
+	return &transaction{
+		stub: stub, caller: who, channel: stub.GetChannelID(), now: now, present: map[string]bool{},
+	}, nil
 }
+
+// request is a decoded argument that can say what is wrong with it.
+type request interface{ validate() error }
 
 // run decodes a request, lets handle decide, and encodes its result.
 func run[Request request, Result any](
@@ -53,9 +65,6 @@ func run[Request request, Result any](
 	}
 	return answer(ctx, func(tx *transaction) (Result, error) { return handle(tx, req) })
 }
-
-// request is a decoded argument that can say what is wrong with it.
-type request interface{ validate() error }
 
 // answer runs handle in a transaction and encodes its result.
 func answer[Result any](
@@ -85,36 +94,15 @@ func coded(err error) error {
 	return record.Errorf(record.Internal, "%v", err)
 }
 
-// get reads the record under key into v and reports whether there is one.
-func (tx *transaction) get(key string, v any) (bool, error) {
-	data, err := tx.stub.GetState(key)
-	if err != nil {
-		return false, record.Errorf(record.Internal, "read %q: %v", key, err)
-	}
-	if data == nil {
-		return false, nil
-	}
-	if err := record.Decode(data, v); err != nil {
-		return false, record.Errorf(record.Internal, "the record under %q cannot be read by this version of the chaincode: %v", key, err)
-	}
-	return true, nil
-}
-
-// put stores a record under key.
-func (tx *transaction) put(key string, v any) error {
-	data, err := record.Encode(v)
-	if err != nil {
-		return err
-	}
-	if err := tx.stub.PutState(key, data); err != nil {
-		return record.Errorf(record.Internal, "write %q: %v", key, err)
-	}
-	return nil
+// after returns the time of a change to a record: now, but never before the record's last
+// change, whatever the client's clock says, so that a record's times stay in order.
+func (tx *transaction) after(updated int64) int64 {
+	return max(tx.now, updated)
 }
 
 // emit sets the event of the transaction, of which there can be one.
-func (tx *transaction) emit(e event) error {
-	e.Type, e.Version = eventType, record.Version
+func (tx *transaction) emit(e Event) error {
+	e.Type, e.Version = EventType, record.Version
 	e.By, e.Time = tx.caller.MSP, tx.now
 	data, err := record.Encode(e)
 	if err != nil {
@@ -126,8 +114,7 @@ func (tx *transaction) emit(e event) error {
 	return nil
 }
 
-// after returns the time of a change to a record: now, but never before the record's last
-// change, whatever the client's clock says, so that a record's times stay in order.
-func (tx *transaction) after(updated int64) int64 {
-	return max(tx.now, updated)
+// sortedNames returns the keys of m in ascending order: map order must never reach the ledger.
+func sortedNames[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
 }

@@ -32,6 +32,20 @@ type Key struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Period is a span of time from From (inclusive) until Until (exclusive, 0 while it lasts).
+type Period struct {
+	From  int64 `json:"from"`
+	Until int64 `json:"until,omitempty"`
+}
+
+// contains reports whether the period holds a time.
+func (p Period) contains(at int64) bool {
+	return p.From <= at && (p.Until == 0 || at < p.Until)
+}
+
+// MaxSuspensions is the number of suspensions that a device may have in its life.
+const MaxSuspensions = 256
+
 // Device is a device as its owner registered it. It is never deleted.
 type Device struct {
 	Type    string `json:"type"`
@@ -48,6 +62,14 @@ type Device struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Profile is the SHA-256 digest, in hexadecimal, of a document that describes the device.
 	Profile string `json:"profile,omitempty"`
+	// Offered is the MSP ID of the organisation to which the owner offers the device.
+	Offered string `json:"offered,omitempty"`
+	// Suspensions are the times during which the device was suspended, oldest first.
+	Suspensions []Period `json:"suspensions,omitempty"`
+	// Manufacturer names the manufacturer by whose certificate the device registered itself.
+	Manufacturer string `json:"manufacturer,omitempty"`
+	// Revoked is when the device was revoked, 0 while it is not.
+	Revoked int64 `json:"revoked,omitempty"`
 	// CompromisedSince is the time from which a revoked device's readings are not to be trusted.
 	CompromisedSince int64 `json:"compromisedSince,omitempty"`
 	// Registration is the digest of the request that registered the device, so that the same
@@ -60,6 +82,21 @@ type Device struct {
 // CurrentKey returns the key that is open, if the device has one.
 func (d Device) CurrentKey() (Key, bool) { return CurrentKey(d.Keys) }
 
+// StatusAt returns the status that the device had at a time in milliseconds, and reports false
+// for a time before its registration.
+func (d Device) StatusAt(at int64) (Status, bool) {
+	switch {
+	case at < d.Registered:
+		return "", false
+	case d.Revoked != 0 && at >= d.Revoked:
+		return Revoked, true
+	case slices.ContainsFunc(d.Suspensions, func(p Period) bool { return p.contains(at) }):
+		return Suspended, true
+	default:
+		return Active, true
+	}
+}
+
 // CurrentKey returns the open key of keys, if there is one.
 func CurrentKey(keys []Key) (Key, bool) {
 	if n := len(keys); n > 0 && keys[n-1].Until == 0 {
@@ -71,7 +108,7 @@ func CurrentKey(keys []Key) (Key, bool) {
 // KeyAt returns the key that was valid at a time in milliseconds, if there was one.
 func KeyAt(keys []Key, at int64) (Key, bool) {
 	i := slices.IndexFunc(keys, func(k Key) bool {
-		return k.From <= at && (k.Until == 0 || at < k.Until)
+		return Period{k.From, k.Until}.contains(at)
 	})
 	if i < 0 {
 		return Key{}, false

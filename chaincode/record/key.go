@@ -4,7 +4,9 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // Object types: the first part of every composite key. One kind of record, one object type;
@@ -18,6 +20,34 @@ const (
 	HeadObject = "head"
 	// AnchorObject is the object type of an AnchorEntry: [stream, number].
 	AnchorObject = "anchor"
+	// GrantObject is the object type of a Grant: [MSP, role, kind of subject, subject…].
+	GrantObject = "grant"
+	// ConsortiumObject is the object type of the one Consortium: [].
+	ConsortiumObject = "consortium"
+	// ApprovalObject is the object type of an Approval: [MSP].
+	ApprovalObject = "approval"
+	// ManufacturerObject is the object type of a Manufacturer: [owner, name].
+	ManufacturerObject = "manufacturer"
+	// PolicyObject is the object type of the latest revision of a Policy: [owner, id].
+	PolicyObject = "policy"
+	// RevisionObject is the object type of each revision of a Policy: [owner, id, revision].
+	RevisionObject = "policy~revision"
+	// AccessObject is the object type of an Access: [transaction id].
+	AccessObject = "access"
+	// EquivocationObject is the object type of an EquivocationReport: [stream, number, claimed hash].
+	EquivocationObject = "equivocation"
+
+	// DeviceOwnerIndex finds devices by owner: [owner, id].
+	DeviceOwnerIndex = "device~owner"
+	// DeviceTypeIndex finds devices by type: [type, id].
+	DeviceTypeIndex = "device~type"
+	// DeviceStatusIndex finds devices by status: [status, id].
+	DeviceStatusIndex = "device~status"
+	// DeviceAttributeIndex finds devices by attribute: [name, value, id].
+	DeviceAttributeIndex = "device~attribute"
+	// AnchorDayIndex finds anchors by the day, UTC, on which their batch began: [day, stream,
+	// number].
+	AnchorDayIndex = "anchor~day"
 )
 
 // CompositeKey returns the composite key that Fabric's CreateCompositeKey makes of an object type and
@@ -44,6 +74,71 @@ func HeadKey(stream string) string { return CompositeKey(HeadObject, stream) }
 // AnchorKey is where the anchor is stored.
 func AnchorKey(stream string, number uint64) string {
 	return CompositeKey(AnchorObject, stream, Number(number))
+}
+
+// GrantKey is where a grant is stored.
+func GrantKey(msp string, role Role, subject Subject) string {
+	return CompositeKey(GrantObject, append([]string{msp, string(role)}, subject.parts()...)...)
+}
+
+// ConsortiumKey is where the consortium's terms in force are stored.
+func ConsortiumKey() string { return CompositeKey(ConsortiumObject) }
+
+// ApprovalKey is where the terms that an organisation approves are stored.
+func ApprovalKey(msp string) string { return CompositeKey(ApprovalObject, msp) }
+
+// ManufacturerKey is where a manufacturer is stored.
+func ManufacturerKey(owner, name string) string {
+	return CompositeKey(ManufacturerObject, owner, name)
+}
+
+// PolicyKey is where the latest revision of a policy is stored.
+func PolicyKey(owner, id string) string { return CompositeKey(PolicyObject, owner, id) }
+
+// RevisionKey is where each revision of a policy is stored, once.
+func RevisionKey(owner, id string, revision uint64) string {
+	return CompositeKey(RevisionObject, owner, id, Number(revision))
+}
+
+// AccessKey is where a recorded decision is stored.
+func AccessKey(id string) string { return CompositeKey(AccessObject, id) }
+
+// EquivocationKey is where evidence of equivocation is stored.
+func EquivocationKey(stream string, number uint64, claimed string) string {
+	return CompositeKey(EquivocationObject, stream, Number(number), claimed)
+}
+
+// AnchorDayKey is the entry of an anchor in the index by day.
+func AnchorDayKey(a Anchor) string {
+	return CompositeKey(AnchorDayIndex, Day(a.BridgeTime.First), a.Stream, Number(a.Number))
+}
+
+// Day returns the day, UTC, of a time in milliseconds: 2006-01-02.
+func Day(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
+
+// DeviceIndexKeys are the entries of a device in all indexes, sorted.
+func DeviceIndexKeys(d Device) []string {
+	keys := []string{
+		CompositeKey(DeviceOwnerIndex, d.Owner, d.ID),
+		CompositeKey(DeviceStatusIndex, string(d.Status), d.ID),
+	}
+	if d.DeviceType != "" {
+		keys = append(keys, CompositeKey(DeviceTypeIndex, d.DeviceType, d.ID))
+	}
+	for name, value := range d.Attributes {
+		keys = append(keys, CompositeKey(DeviceAttributeIndex, name, value, d.ID))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// SplitKey takes a composite key apart. It returns no attributes for what is not one.
+func SplitKey(key string) (object string, attributes []string) {
+	parts := strings.Split(key, "\x00")
+	if len(parts) < 3 || parts[0] != "" || parts[len(parts)-1] != "" {
+		return "", nil
+	}
+	return parts[1], parts[2 : len(parts)-1]
 }
 
 // Number writes n with 16 digits, so that keys sort as their numbers do.

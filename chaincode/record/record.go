@@ -15,6 +15,7 @@ package record
 import (
 	"encoding/hex"
 	"regexp"
+	"unicode/utf8"
 )
 
 // Version is the schema version that this code writes. A record of a higher version is refused
@@ -72,8 +73,9 @@ func CheckText(field, s string, max int) error {
 		return fault(field, "is %d bytes long; at most %d are allowed", len(s), max)
 	}
 	for _, r := range s {
-		if r < 0x20 || r == 0x7f {
-			return fault(field, "must not hold control characters")
+		// U+10FFFF cannot be part of a composite key.
+		if r < 0x20 || r == 0x7f || r == utf8.MaxRune {
+			return fault(field, "must not hold control characters or U+10FFFF")
 		}
 	}
 	return nil

@@ -89,6 +89,22 @@ func (s *Stub) GetState(key string) ([]byte, error) {
 	return slices.Clone(e.value), nil
 }
 
+// GetMultipleStates returns the committed values and records the reads.
+func (s *Stub) GetMultipleStates(keys ...string) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		value, err := s.GetState(key)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = value
+	}
+	return values, nil
+}
+
+// GetSignedProposal returns a proposal that names the channel and the chaincode.
+func (s *Stub) GetSignedProposal() (*peer.SignedProposal, error) { return s.ledger.proposal() }
+
 // PutState records a write.
 func (s *Stub) PutState(key string, value []byte) error {
 	if key == "" || len(value) == 0 {

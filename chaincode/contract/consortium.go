@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// Consortium is the contract "consortium": on what terms the organisations of the channel sign
+// each other's changes. It need never be called: without terms, the chaincode's own endorsement
+// policy governs every key.
+type Consortium struct {
+	contractapi.Contract
+}
+
+func newConsortium() *Consortium {
+	return &Consortium{Contract: contractapi.Contract{Name: consortiumName, Info: info(consortiumName)}}
+}
+
+// GetEvaluateTransactions names the functions that only read.
+func (*Consortium) GetEvaluateTransactions() []string { return evaluated(consortiumName) }
+
+// Approve states the terms that the caller's organisation agrees to.
+func (*Consortium) Approve(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, approve)
+}
+
+// Get returns the terms in force and what each organisation approves.
+func (*Consortium) Get(ctx contractapi.TransactionContextInterface) (string, error) {
+	return answer(ctx, getConsortium)
+}
+
+// termsRequest is the request of Approve.
+type termsRequest struct {
+	Organisations []string `json:"organisations"`
+	Others        int      `json:"others"`
+}
+
+func (r termsRequest) terms() record.Terms {
+	return record.Terms{Organisations: slices.Sorted(slices.Values(r.Organisations)), Others: r.Others}
+}
+
+func (r termsRequest) validate() error { return r.terms().Validate() }
+
+// consortiumState is the result of Approve and of Get.
+type consortiumState struct {
+	// Terms are in force; absent until every organisation approved.
+	Terms *record.Terms `json:"terms,omitempty"`
+	// Approvals are what each organisation approved last, by MSP ID.
+	Approvals []record.Approval `json:"approvals"`
+}
+
+// consortium returns the terms in force, nil while there are none.
+func (tx *transaction) consortium() (*record.Terms, error) {
+	if tx.termsRead {
+		return tx.terms, nil
+	}
+	var c record.Consortium
+	found, err := tx.get(record.ConsortiumKey(), &c)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		tx.terms = &c.Terms
+	}
+	tx.termsRead = true
+	return tx.terms, nil
+}
+
+// approve handles Approve. The terms come into force with the approval that was missing last.
+func approve(tx *transaction, req termsRequest) (consortiumState, error) {
+	if err := tx.require(record.Admin); err != nil {
+		return consortiumState{}, err
+	}
+	terms := req.terms()
+	if !slices.Contains(terms.Organisations, tx.caller.MSP) {
+		return consortiumState{}, record.Errorf(record.InvalidArgument, "request: field \"organisations\": does not name the caller's own, %s", tx.caller.MSP)
+	}
+	current, err := tx.consortium()
+	if err != nil {
+		return consortiumState{}, err
+	}
+	approvals, err := tx.approvals(current, terms)
+	if err != nil {
+		return consortiumState{}, err
+	}
+	known := slices.IndexFunc(approvals, func(a record.Approval) bool { return a.MSP == tx.caller.MSP })
+	if known >= 0 && approvals[known].Terms.Equal(terms) {
+		return consortiumState{Terms: current, Approvals: approvals}, nil
+	}
+	mine := record.Approval{
+		Type: record.ApprovalType, Version: record.Version,
+		MSP: tx.caller.MSP, Terms: terms, Updated: tx.now,
+	}
+	if known >= 0 {
+		approvals[known] = mine
+	} else {
+		approvals = append(approvals, mine)
+	}
+	return tx.storeApproval(mine, current, approvals)
+}
+
+// storeApproval writes an approval, and the terms if it was the last one missing.
+func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms, approvals []record.Approval) (consortiumState, error) {
+	name := ConsortiumApproved
+	inForce := current
+	if agreed(current, mine.Terms, approvals) {
+		name, inForce = ConsortiumChanged, &mine.Terms
+		if err := tx.storeTerms(mine.Terms); err != nil {
+			return consortiumState{}, err
+		}
+	}
+	// An approval is the organisation's own statement: its peers, and no others, must sign it.
+	if err := tx.putGuarded(record.ApprovalKey(mine.MSP), mine, []string{mine.MSP}); err != nil {
+		return consortiumState{}, err
+	}
+	slices.SortFunc(approvals, byMSP)
+	state := consortiumState{Terms: inForce, Approvals: approvals}
+	return state, tx.emit(Event{Name: name, ID: mine.MSP, Owner: mine.MSP, Consortium: &mine.Terms})
+}
+
+// storeTerms puts terms into force. Every organisation's peers must sign their next change.
+func (tx *transaction) storeTerms(terms record.Terms) error {
+	c := record.Consortium{Type: record.ConsortiumType, Version: record.Version, Terms: terms, Updated: tx.now}
+	return tx.putGuarded(record.ConsortiumKey(), c, terms.Organisations)
+}
+
+// putGuarded stores a record whose next change every one of these organisations must endorse.
+func (tx *transaction) putGuarded(key string, v any, organisations []string) error {
+	data, err := record.Encode(v)
+	if err != nil {
+		return err
+	}
+	if err := tx.stub.PutState(key, data); err != nil {
+		return record.Errorf(record.Internal, "write %q: %v", key, err)
+	}
+	policy, err := everyPolicy(organisations)
+	if err != nil {
+		return err
+	}
+	return tx.guard(key, policy)
+}
+
+// agreed reports whether every organisation of the terms in force and of the next ones approves
+// the next ones.
+func agreed(current *record.Terms, next record.Terms, approvals []record.Approval) bool {
+	for _, msp := range concerned(current, next) {
+		if !slices.ContainsFunc(approvals, func(a record.Approval) bool { return a.MSP == msp && a.Terms.Equal(next) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// concerned returns the organisations of the terms in force and of the next ones, sorted.
+func concerned(current *record.Terms, next record.Terms) []string {
+	all := slices.Clone(next.Organisations)
+	if current != nil {
+		all = append(all, current.Organisations...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// approvals reads what the organisations concerned approve, sorted by MSP ID.
+func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]record.Approval, error) {
+	found := []record.Approval{}
+	for _, msp := range concerned(current, next) {
+		var a record.Approval
+		there, err := tx.get(record.ApprovalKey(msp), &a)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
+// getConsortium handles consortium:Get.
+func getConsortium(tx *transaction) (consortiumState, error) {
+	terms, err := tx.consortium()
+	if err != nil {
+		return consortiumState{}, err
+	}
+	approvals, _, err := collect[record.Approval](tx, paging{size: record.MaxOrganisations}, record.ApprovalObject)
+	return consortiumState{Terms: terms, Approvals: approvals}, err
+}
+
+// byMSP orders approvals.
+func byMSP(a, b record.Approval) int { return strings.Compare(a.MSP, b.MSP) }

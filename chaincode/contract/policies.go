@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/anchorline/anchorline/chaincode/policy"
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// Policies is the contract "policies": an organisation's Cedar policies over its own devices.
+type Policies struct {
+	contractapi.Contract
+}
+
+func newPolicies() *Policies {
+	return &Policies{Contract: contractapi.Contract{Name: policiesName, Info: info(policiesName)}}
+}
+
+// GetEvaluateTransactions names the functions that only read.
+func (*Policies) GetEvaluateTransactions() []string { return evaluated(policiesName) }
+
+// Put stores a new revision of a policy.
+func (*Policies) Put(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, putPolicy)
+}
+
+// Revoke stores a revision without a text.
+func (*Policies) Revoke(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, revokePolicy)
+}
+
+// Get returns the latest revision of a policy.
+func (*Policies) Get(ctx contractapi.TransactionContextInterface, owner, id string) (string, error) {
+	return answer(ctx, func(tx *transaction) (record.Policy, error) {
+		if err := record.First(record.CheckMSP("owner", owner), record.CheckName("id", id)); err != nil {
+			return record.Policy{}, record.Errorf(record.InvalidArgument, "%v", err)
+		}
+		return tx.policy(record.PolicyKey(owner, id))
+	})
+}
+
+// GetRevision returns a revision of a policy by its number in decimal.
+func (*Policies) GetRevision(ctx contractapi.TransactionContextInterface, owner, id, revision string) (string, error) {
+	return answer(ctx, func(tx *transaction) (record.Policy, error) {
+		if err := record.First(record.CheckMSP("owner", owner), record.CheckName("id", id)); err != nil {
+			return record.Policy{}, record.Errorf(record.InvalidArgument, "%v", err)
+		}
+		n, err := parseNumber("revision", revision)
+		if err != nil {
+			return record.Policy{}, err
+		}
+		return tx.policy(record.RevisionKey(owner, id, n))
+	})
+}
+
+// List returns a page of the latest revisions.
+func (*Policies) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, listPolicies)
+}
+
+// Check checks a policy without storing it.
+func (*Policies) Check(ctx contractapi.TransactionContextInterface, text string) (string, error) {
+	return answer(ctx, func(*transaction) (checked, error) { return checkPolicy(text) })
+}
+
+// Schema returns the schema that policies are checked against.
+func (*Policies) Schema(ctx contractapi.TransactionContextInterface) (string, error) {
+	return answer(ctx, func(*transaction) (schema, error) { return schema{Schema: policy.Schema}, nil })
+}
+
+// policyRequest is the request of policies:Put.
+type policyRequest struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
+func (r policyRequest) validate() error {
+	if r.Text == "" {
+		return missing("text")
+	}
+	return record.CheckName("id", r.ID)
+}
+
+// policyRevokeRequest is the request of policies:Revoke.
+type policyRevokeRequest struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+func (r policyRevokeRequest) validate() error {
+	return record.First(record.CheckName("id", r.ID), checkReason("reason", r.Reason))
+}
+
+// checked is the result of Check: the policy as Cedar writes it.
+type checked struct {
+	Text string `json:"text"`
+}
+
+// schema is the result of Schema.
+type schema struct {
+	Schema string `json:"schema"`
+}
+
+// policy reads a policy that must exist.
+func (tx *transaction) policy(key string) (record.Policy, error) {
+	var p record.Policy
+	found, err := tx.get(key, &p)
+	if err != nil {
+		return record.Policy{}, err
+	}
+	if !found {
+		return record.Policy{}, record.Errorf(record.NotFound, "there is no such policy or revision")
+	}
+	return p, nil
+}
+
+// checkPolicy parses a policy and compares it with the schema.
+func checkPolicy(text string) (checked, error) {
+	p, err := policy.Parse(text)
+	if err != nil {
+		return checked{}, invalid("text", err)
+	}
+	return checked{Text: p.Text()}, nil
+}
+
+// putPolicy handles policies:Put. The text that is in force already succeeds without a change.
+func putPolicy(tx *transaction, req policyRequest) (record.Policy, error) {
+	if err := tx.require(record.Admin); err != nil {
+		return record.Policy{}, err
+	}
+	if _, err := checkPolicy(req.Text); err != nil {
+		return record.Policy{}, err
+	}
+	var latest record.Policy
+	found, err := tx.get(record.PolicyKey(tx.caller.MSP, req.ID), &latest)
+	if err != nil {
+		return record.Policy{}, err
+	}
+	if found && latest.Active && latest.Text == req.Text {
+		return latest, nil
+	}
+	next := record.Policy{
+		Type: record.PolicyType, Version: record.Version,
+		Owner: tx.caller.MSP, ID: req.ID, Revision: latest.Revision + 1,
+		Text: req.Text, Active: true, Updated: tx.after(latest.Updated),
+	}
+	return tx.storeRevision(PolicyPut, next)
+}
+
+// revokePolicy handles policies:Revoke.
+func revokePolicy(tx *transaction, req policyRevokeRequest) (record.Policy, error) {
+	if err := tx.require(record.Admin); err != nil {
+		return record.Policy{}, err
+	}
+	latest, err := tx.policy(record.PolicyKey(tx.caller.MSP, req.ID))
+	if err != nil || !latest.Active {
+		return latest, err
+	}
+	latest.Revision++
+	latest.Active, latest.Text, latest.Reason = false, "", req.Reason
+	latest.Updated = tx.after(latest.Updated)
+	return tx.storeRevision(PolicyRevoked, latest)
+}
+
+// storeRevision writes a revision for good and as the latest.
+func (tx *transaction) storeRevision(name string, p record.Policy) (record.Policy, error) {
+	for _, key := range []string{record.PolicyKey(p.Owner, p.ID), record.RevisionKey(p.Owner, p.ID, p.Revision)} {
+		if err := tx.put(key, p, p.Owner); err != nil {
+			return record.Policy{}, err
+		}
+	}
+	return p, tx.emit(Event{Name: name, ID: p.ID, Owner: p.Owner, Policy: &p})
+}
+
+// policyListRequest is the request of policies:List.
+type policyListRequest struct {
+	Owner    string `json:"owner,omitempty"`
+	PageSize int    `json:"pageSize,omitempty"`
+	Bookmark string `json:"bookmark,omitempty"`
+}
+
+func (r policyListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
+
+func (r policyListRequest) validate() error {
+	return record.First(optional("owner", r.Owner, record.CheckMSP), r.paging().check())
+}
+
+// policyList is a page of policies.
+type policyList struct {
+	Policies []record.Policy `json:"policies"`
+	Bookmark string          `json:"bookmark"`
+}
+
+// listPolicies handles policies:List: of every organisation unless the request names one.
+func listPolicies(tx *transaction, req policyListRequest) (policyList, error) {
+	found, bookmark, err := collect[record.Policy](tx, req.paging(), record.PolicyObject, given(req.Owner)...)
+	return policyList{Policies: found, Bookmark: bookmark}, err
+}

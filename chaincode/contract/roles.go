@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"slices"
+
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// Roles is the contract "roles": what the identities of an organisation may do. An organisation
+// grants inside itself only: no request names an organisation, it is always the caller's.
+type Roles struct {
+	contractapi.Contract
+}
+
+func newRoles() *Roles {
+	return &Roles{Contract: contractapi.Contract{Name: rolesName, Info: info(rolesName)}}
+}
+
+// GetEvaluateTransactions names the functions that only read.
+func (*Roles) GetEvaluateTransactions() []string { return evaluated(rolesName) }
+
+// Grant gives a role to identities of the caller's organisation.
+func (*Roles) Grant(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, grantRole)
+}
+
+// Revoke takes a role back.
+func (*Roles) Revoke(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, revokeRole)
+}
+
+// List returns a page of the grants.
+func (*Roles) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, listGrants)
+}
+
+// WhoAmI returns how the contracts see the caller.
+func (*Roles) WhoAmI(ctx contractapi.TransactionContextInterface) (string, error) {
+	return answer(ctx, whoAmI)
+}
+
+// grantRequest is the request of Grant and Revoke.
+type grantRequest struct {
+	Role        record.Role       `json:"role"`
+	Certificate string            `json:"certificate,omitempty"`
+	Unit        string            `json:"unit,omitempty"`
+	Attribute   *record.Attribute `json:"attribute,omitempty"`
+}
+
+func (r grantRequest) subject() record.Subject {
+	return record.Subject{Certificate: r.Certificate, Unit: r.Unit, Attribute: r.Attribute}
+}
+
+func (r grantRequest) validate() error {
+	return record.First(record.CheckRole("role", r.Role), r.subject().Validate())
+}
+
+// require reports whether the caller has one of the roles in its own organisation. A NodeOU
+// admin is an admin, and an admin is a registrar, without a grant; nobody is a bridge or an
+// auditor without one.
+func (tx *transaction) require(roles ...record.Role) error {
+	if slices.Contains(roles, record.Registrar) {
+		roles = append(slices.Clone(roles), record.Admin)
+	}
+	if slices.Contains(roles, record.Admin) && tx.caller.nodeAdmin() {
+		return nil
+	}
+	for _, subject := range tx.caller.subjects() {
+		for _, role := range roles {
+			var g record.Grant
+			found, err := tx.get(record.GrantKey(tx.caller.MSP, role, subject), &g)
+			if err != nil {
+				return err
+			}
+			if found && g.Active {
+				return nil
+			}
+		}
+	}
+	return record.Errorf(record.Forbidden, "this needs the role %s in %s; an admin of it grants the role by roles:Grant", roles[0], tx.caller.MSP)
+}
+
+// grantRole handles Grant.
+func grantRole(tx *transaction, req grantRequest) (record.Grant, error) {
+	return setGrant(tx, req, true)
+}
+
+// revokeRole handles roles:Revoke.
+func revokeRole(tx *transaction, req grantRequest) (record.Grant, error) {
+	return setGrant(tx, req, false)
+}
+
+// setGrant makes a grant active or not. What is so already succeeds without a change.
+func setGrant(tx *transaction, req grantRequest, active bool) (record.Grant, error) {
+	if err := tx.require(record.Admin); err != nil {
+		return record.Grant{}, err
+	}
+	key := record.GrantKey(tx.caller.MSP, req.Role, req.subject())
+	var g record.Grant
+	found, err := tx.get(key, &g)
+	if err != nil {
+		return record.Grant{}, err
+	}
+	if !found && !active {
+		return record.Grant{}, record.Errorf(record.NotFound, "%s never granted the role %s to this subject", tx.caller.MSP, req.Role)
+	}
+	if found && g.Active == active {
+		return g, nil
+	}
+	if !found {
+		g = record.Grant{
+			Type: record.GrantType, Version: record.Version,
+			MSP: tx.caller.MSP, Role: req.Role, Subject: req.subject(), Granted: tx.now,
+		}
+	}
+	g.Active, g.Updated = active, tx.after(g.Updated)
+	if err := tx.put(key, g, g.MSP); err != nil {
+		return record.Grant{}, err
+	}
+	name := RoleGranted
+	if !active {
+		name = RoleRevoked
+	}
+	return g, tx.emit(Event{Name: name, ID: string(g.Role), Owner: g.MSP, Grant: &g})
+}
+
+// grantListRequest is the request of roles:List.
+type grantListRequest struct {
+	MSP      string      `json:"msp,omitempty"`
+	Role     record.Role `json:"role,omitempty"`
+	PageSize int         `json:"pageSize,omitempty"`
+	Bookmark string      `json:"bookmark,omitempty"`
+}
+
+func (r grantListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
+
+func (r grantListRequest) validate() error {
+	return record.First(
+		optional("msp", r.MSP, record.CheckMSP),
+		optional("role", string(r.Role), func(field, s string) error { return record.CheckRole(field, record.Role(s)) }),
+		r.paging().check(),
+	)
+}
+
+// grantList is a page of grants.
+type grantList struct {
+	Grants   []record.Grant `json:"grants"`
+	Bookmark string         `json:"bookmark"`
+}
+
+// listGrants handles roles:List: of the caller's organisation unless the request names another.
+func listGrants(tx *transaction, req grantListRequest) (grantList, error) {
+	msp := tx.caller.MSP
+	if req.MSP != "" {
+		msp = req.MSP
+	}
+	found, bookmark, err := collect[record.Grant](tx, req.paging(), record.GrantObject, given(msp, string(req.Role))...)
+	return grantList{Grants: found, Bookmark: bookmark}, err
+}
+
+// self is the result of WhoAmI.
+type self struct {
+	MSP         string            `json:"msp"`
+	Identity    string            `json:"identity"`
+	Certificate string            `json:"certificate"`
+	Units       []string          `json:"units"`
+	Attributes  map[string]string `json:"attributes"`
+	Roles       []record.Role     `json:"roles"`
+}
+
+// whoAmI handles roles:WhoAmI.
+func whoAmI(tx *transaction) (self, error) {
+	roles, err := tx.roles()
+	return self{
+		MSP: tx.caller.MSP, Identity: tx.caller.Identity, Certificate: tx.caller.Certificate,
+		Units: append([]string{}, tx.caller.Units...), Attributes: tx.caller.Attributes, Roles: roles,
+	}, err
+}
+
+// roles returns the roles that the caller has, in alphabetical order.
+func (tx *transaction) roles() ([]record.Role, error) {
+	roles := []record.Role{}
+	for _, role := range record.Roles() {
+		err := tx.require(role)
+		if record.CodeOf(err) == record.Forbidden {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return roles, nil
+}

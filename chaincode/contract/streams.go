@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"slices"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// streamRequest is the request of OpenStream.
+type streamRequest struct {
+	ID    string `json:"id"`
+	Key   string `json:"key"`
+	Proof string `json:"proof"`
+}
+
+func (r streamRequest) validate() error {
+	return record.First(record.CheckName("id", r.ID), checkToken("key", r.Key), checkToken("proof", r.Proof))
+}
+
+// bridgeRequest is the request of SetBridge.
+type bridgeRequest struct {
+	ID string `json:"id"`
+	// Bridge is the identity as roles:WhoAmI states it.
+	Bridge string `json:"bridge"`
+}
+
+func (r bridgeRequest) validate() error {
+	return record.First(record.CheckName("id", r.ID), record.CheckHash("bridge", r.Bridge))
+}
+
+// stream reads a stream that must exist.
+func (tx *transaction) stream(id string) (record.Stream, error) {
+	if err := record.CheckName("stream", id); err != nil {
+		return record.Stream{}, record.Errorf(record.InvalidArgument, "%v", err)
+	}
+	var s record.Stream
+	found, err := tx.get(record.StreamKey(id), &s)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	if !found {
+		return record.Stream{}, record.Errorf(record.NotFound, "stream %q is not open", id)
+	}
+	return s, nil
+}
+
+// bridgesStream reads a stream that the caller, and nobody else, writes.
+func (tx *transaction) bridgesStream(id string) (record.Stream, error) {
+	if err := tx.require(record.Bridge); err != nil {
+		return record.Stream{}, err
+	}
+	s, err := tx.stream(id)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	if s.Owner != tx.caller.MSP || s.Bridge != tx.caller.Identity {
+		return record.Stream{}, record.Errorf(record.Forbidden, "stream %q is written by the bridge %s of %s only", s.ID, s.Bridge, s.Owner)
+	}
+	return s, nil
+}
+
+// adminsStream reads a stream of the organisation of which the caller must be an admin.
+func (tx *transaction) adminsStream(id string) (record.Stream, error) {
+	if err := tx.require(record.Admin); err != nil {
+		return record.Stream{}, err
+	}
+	s, err := tx.stream(id)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	if s.Owner != tx.caller.MSP {
+		return record.Stream{}, record.Errorf(record.Forbidden, "stream %q belongs to %s; the caller is of %s", id, s.Owner, tx.caller.MSP)
+	}
+	return s, nil
+}
+
+// openStream handles OpenStream. The same request again, by the same bridge, changes nothing
+// and succeeds.
+func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
+	if err := tx.require(record.Bridge); err != nil {
+		return record.Stream{}, err
+	}
+	var known record.Stream
+	found, err := tx.get(record.StreamKey(req.ID), &known)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	if found {
+		if known.Owner == tx.caller.MSP && known.Bridge == tx.caller.Identity && known.Keys[0].Public == req.Key {
+			return known, nil
+		}
+		return record.Stream{}, record.Errorf(record.AlreadyExists, "stream %q is open already, by %s with other content", req.ID, known.Owner)
+	}
+	key, err := proveKey(req.Key, req.Proof, req.ID, tx.caller.MSP, tx.channel)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	key.From = tx.now
+	s := record.Stream{
+		Type: record.StreamType, Version: record.Version,
+		ID: req.ID, Owner: tx.caller.MSP, Bridge: tx.caller.Identity,
+		Keys: []record.Key{key}, Opened: tx.now, Updated: tx.now,
+	}
+	return tx.changeStream(StreamOpened, s)
+}
+
+// rotateStreamKey handles RotateStreamKey: by the stream's bridge with the old key's consent, or
+// by an admin of the owner with a reason.
+func rotateStreamKey(tx *transaction, req rotateRequest) (record.Stream, error) {
+	read := tx.bridgesStream
+	if req.Authorization == "" {
+		read = tx.adminsStream
+	}
+	s, err := read(req.ID)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	if current, open := record.CurrentKey(s.Keys); open && current.Public == req.Key {
+		return s, nil
+	}
+	key, err := proveKey(req.Key, req.Proof, req.ID, s.Owner, tx.channel)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	if req.Authorization != "" {
+		if err := authorizeRotation(req.Authorization, s.Keys, s.ID, s.Owner, key, tx.channel); err != nil {
+			return record.Stream{}, err
+		}
+	}
+	if s.Keys, err = rotate(slices.Clone(s.Keys), key, tx.after(s.Updated), req.Reason); err != nil {
+		return record.Stream{}, err
+	}
+	return tx.changeStream(StreamKeyRotated, s)
+}
+
+// setBridge handles SetBridge.
+func setBridge(tx *transaction, req bridgeRequest) (record.Stream, error) {
+	s, err := tx.adminsStream(req.ID)
+	if err != nil || s.Bridge == req.Bridge {
+		return s, err
+	}
+	s.Bridge = req.Bridge
+	return tx.changeStream(StreamBridgeChanged, s)
+}
+
+// changeStream stores a stream and emits the event.
+func (tx *transaction) changeStream(name string, s record.Stream) (record.Stream, error) {
+	s.Updated = tx.after(s.Updated)
+	if err := tx.put(record.StreamKey(s.ID), s, s.Owner); err != nil {
+		return record.Stream{}, err
+	}
+	return s, tx.emit(streamEvent(name, s))
+}
+
+// streamListRequest is the request of ListStreams.
+type streamListRequest struct {
+	PageSize int    `json:"pageSize,omitempty"`
+	Bookmark string `json:"bookmark,omitempty"`
+}
+
+func (r streamListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
+
+func (r streamListRequest) validate() error { return r.paging().check() }
+
+// streamList is a page of streams.
+type streamList struct {
+	Streams  []record.Stream `json:"streams"`
+	Bookmark string          `json:"bookmark"`
+}
+
+// listStreams handles ListStreams.
+func listStreams(tx *transaction, req streamListRequest) (streamList, error) {
+	found, bookmark, err := collect[record.Stream](tx, req.paging(), record.StreamObject)
+	return streamList{Streams: found, Bookmark: bookmark}, err
+}

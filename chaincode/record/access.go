@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+// AccessType is the type of an Access.
+const AccessType = "access"
+
+// DecisionType is the type of a Decision.
+const DecisionType = "decision"
+
+// Subject, action, resource and context of an access decision.
+type (
+	// AccessQuery asks whether someone may do something.
+	AccessQuery struct {
+		// Device is the device that asks; empty when the caller asks for itself.
+		Device string `json:"device,omitempty"`
+		Action string `json:"action"`
+		// Resource says for which devices.
+		Resource AccessResource `json:"resource"`
+		Context  AccessContext  `json:"context,omitzero"`
+	}
+
+	// AccessResource is one device, or all devices of an owner that match.
+	AccessResource struct {
+		// Device is the id of one device; the other fields are then empty.
+		Device string `json:"device,omitempty"`
+		// Owner is the MSP ID of the owner of the devices.
+		Owner string `json:"owner,omitempty"`
+		// Attributes are what each of the devices must have.
+		Attributes map[string]string `json:"attributes,omitempty"`
+	}
+
+	// AccessContext is what the asker states; policies see it as it is.
+	AccessContext struct {
+		// Purpose says what for.
+		Purpose string `json:"purpose,omitempty"`
+		// From and Until bound the time of the data, in milliseconds.
+		From  int64 `json:"from,omitempty"`
+		Until int64 `json:"until,omitempty"`
+	}
+)
+
+// Decision is the answer for one or more devices. It is a function of the state, the caller's
+// certificate, the query and the transaction's timestamp: the same again gives the same bytes.
+type Decision struct {
+	Type    string `json:"type"`
+	Version int    `json:"version"`
+	// Allowed is true when every device is allowed, and there is at least one.
+	Allowed bool `json:"allowed"`
+	// Subject is who asks: "MSP/identity" or a device id.
+	Subject string `json:"subject"`
+	// Query is what was asked.
+	Query AccessQuery `json:"query"`
+	// Time is the transaction's timestamp, in milliseconds, as the policies saw it.
+	Time int64 `json:"time"`
+	// Devices are the decisions device by device, in the order of their ids.
+	Devices []DeviceDecision `json:"devices"`
+}
+
+// DeviceDecision is the answer for one device.
+type DeviceDecision struct {
+	Device  string `json:"device"`
+	Owner   string `json:"owner"`
+	Allowed bool   `json:"allowed"`
+	// Policies are those that decided, sorted by id; none when nothing permits.
+	Policies []PolicyReference `json:"policies"`
+	// Errors are of policies that could not be evaluated, and so did not count, sorted by id.
+	Errors []PolicyError `json:"errors,omitempty"`
+}
+
+// PolicyReference names a revision of a policy of the device's owner.
+type PolicyReference struct {
+	ID       string `json:"id"`
+	Revision uint64 `json:"revision"`
+}
+
+// PolicyError is why a policy could not be evaluated.
+type PolicyError struct {
+	ID       string `json:"id"`
+	Revision uint64 `json:"revision"`
+	Message  string `json:"message"`
+}
+
+// Access is a decision that was asked for on the record.
+type Access struct {
+	Type    string `json:"type"`
+	Version int    `json:"version"`
+	// ID is the id of the transaction that recorded it.
+	ID string `json:"id"`
+	// MSP is the asker's organisation.
+	MSP      string   `json:"msp"`
+	Decision Decision `json:"decision"`
+	// Expires is when the decision ends, in milliseconds.
+	Expires int64 `json:"expires"`
+}
