@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # deploy.sh: deploys the chaincode as a service: package, install, approve and commit for every
-# organisation, start it, and write connection profiles for anchorline.
+# organisation, start it, grant roles, and write connection profiles for anchorline.
 #
 #   deploy.sh [--dir DIR] [--env FILE] [--name anchorline] [--version 1.0] [--policy EXPRESSION]
-#             [--source FOLDER] [--serve|--no-serve] [--approve-only] [--probe JSON]
+#             [--source FOLDER] [--serve|--no-serve] [--package FILE] [--approve-only]
+#             [--probe JSON]
 #
 #   --dir          packages, profiles, logs and pids (FABRIC_NETWORK_DIR, else ./fabric-network)
 #   --env          the network (default: DIR/network.env, which up.sh wrote); for others see
@@ -15,6 +16,8 @@
 #   --serve        build the chaincode and run it here, a process per address; the default for
 #                  our own network. With --env and without --serve it is run elsewhere, with the
 #                  CHAINCODE_ID that deploy.sh prints
+#   --package      install this package, from package-chaincode.sh, instead of one that says
+#                  where the service is: the peers build and run the chaincode themselves
 #   --approve-only leave the commit to somebody else; without it deploy.sh commits as soon as
 #                  nobody's approval is missing
 #   --probe        call that proves that the peers reach the chaincode; empty for none
@@ -27,21 +30,25 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/fabric.sh
 source "$ROOT/test-network-scripts/lib/fabric.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/archive.sh
+source "$ROOT/test-network-scripts/lib/archive.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/lifecycle.sh
 source "$ROOT/test-network-scripts/lib/lifecycle.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/profile.sh
 source "$ROOT/test-network-scripts/lib/profile.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/roles.sh
+source "$ROOT/test-network-scripts/lib/roles.sh"
 
 read_arguments() {
 	DIR="" ENVIRONMENT="" NAME=anchorline VERSION=1.0 POLICY="" SOURCE=$ROOT/chaincode
-	SERVE="" APPROVE_ONLY="" PROBE='{"Args":["org.hyperledger.fabric:GetMetadata"]}'
+	SERVE="" PACKAGE="" APPROVE_ONLY="" PROBE='{"Args":["org.hyperledger.fabric:GetMetadata"]}'
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-h | --help) usage && exit 0 ;;
 		--serve) SERVE=yes && shift ;;
 		--no-serve) SERVE=no && shift ;;
 		--approve-only) APPROVE_ONLY=yes && shift ;;
-		--dir | --env | --name | --version | --policy | --source | --probe)
+		--dir | --env | --name | --version | --policy | --source | --package | --probe)
 			[ $# -ge 2 ] || die "$1 needs a value"
 			case $1 in
 			--dir) DIR=$2 ;;
@@ -50,6 +57,7 @@ read_arguments() {
 			--version) VERSION=$2 ;;
 			--policy) POLICY=$2 ;;
 			--source) SOURCE=$2 ;;
+			--package) PACKAGE=$2 SERVE=no ;;
 			--probe) PROBE=$2 ;;
 			esac
 			shift 2
@@ -58,6 +66,7 @@ read_arguments() {
 		esac
 	done
 	[[ $NAME =~ ^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$ ]] || die "--name: letters, digits, - and _ only"
+	[ -z "$PACKAGE" ] || [ -f "$PACKAGE" ] || die "no package $PACKAGE; make one with package-chaincode.sh"
 	[[ $VERSION =~ ^[A-Za-z0-9_.+-]+$ ]] || die "--version: letters, digits and _ . + - only"
 }
 
@@ -151,7 +160,7 @@ main() {
 	cp "$FABRIC_CONFIG/client/core.yaml" "$WORK/core.yaml"
 	[ "$SERVE" = no ] || build
 	for org in $ORGS; do
-		make_package "$org"
+		[ -n "$PACKAGE" ] || make_package "$org"
 		install "$org"
 	done
 	[ "$SERVE" = no ] || serve_all
@@ -159,11 +168,15 @@ main() {
 	[ "$NAME" = anchorline ] || profiles=$profiles/$NAME
 	write_profiles "$profiles"
 	define
-	if [ "$SERVE" = no ]; then
+	if [ "$SERVE$PACKAGE" = no ]; then
 		say "run the chaincode with these in its environment:"
 		for org in $ORGS; do say "  $(of "$org" MSP_ID): CHAINCODE_ID=$(package_id "$org")"; done
+		[ "$NAME" != anchorline ] || say "and once it runs, deploy.sh again: it grants the roles"
 	elif [ -n "$PROBE" ]; then
 		probe
+	fi
+	if [ "$NAME" = anchorline ] && answers "${ORGS%% *}" >"$WORK/metadata" 2>&1 && grep -q '"name":"roles"' "$WORK/metadata"; then
+		grant_roles
 	fi
 	step "done; profiles for anchorline --fabric are in $profiles"
 }

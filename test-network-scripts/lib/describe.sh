@@ -39,6 +39,8 @@ describe_organisation() {
 	setting "${org}_TLS_CA" "$(peer_crypto "$1")/tls/ca.crt"
 	setting "${org}_ADMIN_MSP" "$(user_msp "$1" Admin)"
 	setting "${org}_USERS" "USER1 USER2 USER3"
+	# The first user does everything, so that one profile is enough to try things out.
+	setting "${org}_ROLES" "USER1=registrar USER1=bridge USER2=bridge USER3=auditor"
 	for user in 1 2 3; do setting "${org}_USER${user}_MSP" "$(user_msp "$1" "User$user")"; done
 	setting "${org}_CHAINCODE_ADDRESS" "127.0.0.1:$(chaincode_port "$1")"
 }

@@ -3,7 +3,7 @@
 #
 # Fabric's chaincode life cycle on a network that an environment file describes: package, install,
 # approve, commit. Every step looks first and does nothing when it was done before. Sourced after
-# fabric.sh, never run.
+# fabric.sh and archive.sh, never run.
 
 # load_environment FILE: reads and checks the description of a network.
 load_environment() {
@@ -61,17 +61,6 @@ to_orderer() {
 # json_text FILE prints a file as the inside of a JSON string.
 json_text() { awk '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); printf "%s\\n", $0 }' "$1"; }
 
-# pack ARCHIVE FOLDER NAME...: the same files always give the same bytes, so the same package id.
-pack() {
-	local archive=$1 folder=$2 tar=tar
-	shift 2
-	command -v gtar >/dev/null && tar=gtar
-	"$tar" --version 2>/dev/null | grep -q 'GNU tar' || die "GNU tar is needed (on macOS: gtar)"
-	"$tar" --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
-		--mode=u=rwX,go=rX -C "$folder" -cf - "$@" | gzip -9n >"$archive.tmp"
-	mv "$archive.tmp" "$archive"
-}
-
 # connection ORG prints connection.json: where the organisation's peers find the chaincode. With
 # CHAINCODE_TLS_CA they ask it for a certificate, with CHAINCODE_CLIENT_CERT and _KEY they show one.
 connection() {
@@ -102,7 +91,8 @@ make_package() {
 	rm -rf "$folder"
 }
 
-package_of() { printf '%s' "$WORK/$NAME-$(of "$1" MSP_ID).tar.gz"; }
+# package_of ORG prints the file of the organisation's package.
+package_of() { printf '%s' "${PACKAGE:-$WORK/$NAME-$(of "$1" MSP_ID).tar.gz}"; }
 
 # package_id ORG prints the id by which peers know the organisation's package.
 package_id() { lifecycle "$1" calculatepackageid "$(package_of "$1")"; }

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Roles on the ledger: who of an organisation registers devices, runs a bridge, audits. Granted by
+# the organisation's administrator to single certificates, as a network's CA may put nothing else
+# into them. Sourced after lifecycle.sh, never run.
+
+# json_string TEXT prints a JSON string.
+json_string() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
+
+# call FUNCTION ARGUMENT... prints what `peer chaincode -c` takes.
+call() {
+	local text="" argument
+	for argument in "$@"; do text="$text,$(json_string "$argument")"; done
+	printf '{"Args":[%s]}' "${text#,}"
+}
+
+# query_as ORG MSP-FOLDER FUNCTION ARGUMENT...: a query by one identity at its organisation's peer.
+query_as() {
+	local org=$1 msp=$2
+	shift 2
+	FABRIC_CFG_PATH=$WORK CORE_PEER_LOCALMSPID=$(of "$org" MSP_ID) CORE_PEER_ADDRESS=$(first_peer "$org") \
+		CORE_PEER_MSPCONFIGPATH=$msp CORE_PEER_TLS_ENABLED=true \
+		CORE_PEER_TLS_ROOTCERT_FILE=$(of "$org" TLS_CA) \
+		peer chaincode query -C "$CHANNEL" -n "$NAME" -c "$(call "$@")"
+}
+
+# invoke ORG FUNCTION ARGUMENT...: a transaction by the organisation's administrator, endorsed by
+# every organisation of the file; returns when it is committed.
+invoke() {
+	local org=$1 other arguments=() line
+	shift
+	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer)
+	for other in $ORGS; do
+		arguments+=(--peerAddresses "$(first_peer "$other")" --tlsRootCertFiles "$(of "$other" TLS_CA)")
+	done
+	peer_at "$org" "$(first_peer "$org")" chaincode invoke "${arguments[@]}" -C "$CHANNEL" -n "$NAME" \
+		--waitForEvent -c "$(call "$@")" >"$WORK/peer.log" 2>&1
+}
+
+# certificate_hash FILE prints the SHA-256 of a certificate's DER.
+certificate_hash() { sed '/-----/d' "$1" | base64 -d >"$WORK/certificate.der" && sha256 "$WORK/certificate.der"; }
+
+# grant_roles gives every organisation's identities the roles that the environment file names:
+# ORG1_ROLES="USER1=registrar USER2=bridge". What they have already is left alone.
+grant_roles() {
+	local org pair user role msp hash
+	for org in $ORGS; do
+		for pair in $(of "$org" ROLES); do
+			user=${pair%%=*} role=${pair#*=}
+			msp=$(of "$org" "${user}_MSP")
+			[ -n "$msp" ] || die "${org}_ROLES names $user, but ${org}_${user}_MSP is not set"
+			if query_as "$org" "$msp" roles:WhoAmI | grep -q "\"roles\":\\[[^]]*\"$role\""; then
+				step "$(of "$org" MSP_ID): $user is $role"
+				continue
+			fi
+			hash=$(certificate_hash "$(only_file "$msp/signcerts")")
+			invoke "$org" roles:Grant "{\"role\":\"$role\",\"certificate\":\"$hash\"}" ||
+				fail "$(of "$org" MSP_ID): could not make $user $role"
+			step "$(of "$org" MSP_ID): made $user $role"
+		done
+	done
+}
