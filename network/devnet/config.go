@@ -45,6 +45,8 @@ type Config struct {
 	AbsoluteMaxBytes  int
 	// ExecuteTimeout is how long one chaincode call may take.
 	ExecuteTimeout time.Duration
+	// BroadcastTimeout is how long a gateway waits for the orderer's answer.
+	BroadcastTimeout time.Duration
 	// Logger takes what happens; nil discards it.
 	Logger *slog.Logger
 }
@@ -53,10 +55,10 @@ type Config struct {
 const (
 	timeWindow         = 15 * time.Minute
 	endorsementTimeout = 30 * time.Second
-	broadcastTimeout   = 30 * time.Second
 	dialTimeout        = 10 * time.Second
 	gatewayLimit       = 500  // Gateway calls at once
 	endorserLimit      = 2500 // ProcessProposal calls at once
+	deliverLimit       = 2500 // block streams at once
 	maxMessageSize     = 100 << 20
 )
 
@@ -73,6 +75,7 @@ func Default(dir string) Config {
 		PreferredMaxBytes: 2 << 20,
 		AbsoluteMaxBytes:  10 << 20,
 		ExecuteTimeout:    30 * time.Second,
+		BroadcastTimeout:  30 * time.Second,
 	}
 }
 
@@ -93,6 +96,7 @@ func (c Config) Validate() error {
 	add(c.PreferredMaxBytes < 1 || c.AbsoluteMaxBytes < c.PreferredMaxBytes,
 		"block size %d and transaction size %d: both must be positive, the second not smaller", c.PreferredMaxBytes, c.AbsoluteMaxBytes)
 	add(c.ExecuteTimeout <= 0, "execute timeout %s: it must be positive", c.ExecuteTimeout)
+	add(c.BroadcastTimeout <= 0, "broadcast timeout %s: it must be positive", c.BroadcastTimeout)
 	if _, err := policy.Parse(c.EndorsementPolicy); err != nil {
 		faults = append(faults, err)
 	}

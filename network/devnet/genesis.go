@@ -4,6 +4,8 @@ package devnet
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -11,15 +13,22 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/endorse"
 	"github.com/anchorline/anchorline/network/devnet/internal/order"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
 )
 
+// The ports that the channel's configuration names; where the servers listen is up to Config.
+const (
+	configuredPeerPort    = 7051
+	configuredOrdererPort = 7050
+)
+
 // writeGenesis writes block 0: the channel's configuration. The chaincode's definition is
 // part of the state from then on, as if it had been committed there.
 func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
-	envelope, err := configEnvelope(cfg)
+	envelope, err := configEnvelope(cfg, t)
 	if err != nil {
 		return err
 	}
@@ -35,24 +44,58 @@ func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
 	}})
 }
 
-func configEnvelope(cfg Config) ([]byte, error) {
-	channel, err := proto.Marshal(&common.ChannelHeader{
+func configEnvelope(cfg Config, t *topology) ([]byte, error) {
+	config, err := channelConfig(cfg, t)
+	if err != nil {
+		return nil, err
+	}
+	header, err := proto.Marshal(&common.ChannelHeader{
 		Type: int32(common.HeaderType_CONFIG), ChannelId: cfg.Channel, Timestamp: timestamppb.Now(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode channel header: %w", err)
 	}
-	signature, err := proto.Marshal(&common.SignatureHeader{})
-	if err != nil {
-		return nil, fmt.Errorf("encode signature header: %w", err)
-	}
-	config, err := proto.Marshal(&common.ConfigEnvelope{Config: &common.Config{ChannelGroup: &common.ConfigGroup{}}})
+	data, err := proto.Marshal(&common.ConfigEnvelope{Config: config})
 	if err != nil {
 		return nil, fmt.Errorf("encode configuration: %w", err)
 	}
-	payload, err := proto.Marshal(&common.Payload{Header: &common.Header{ChannelHeader: channel, SignatureHeader: signature}, Data: config})
+	payload, err := proto.Marshal(&common.Payload{Header: &common.Header{ChannelHeader: header}, Data: data})
 	if err != nil {
 		return nil, fmt.Errorf("encode payload: %w", err)
 	}
 	return proto.Marshal(&common.Envelope{Payload: payload})
+}
+
+func channelConfig(cfg Config, t *topology) (*common.Config, error) {
+	params := channel.Params{
+		BatchTimeout: cfg.BatchTimeout, MaxMessages: cfg.MaxMessages,
+		PreferredSize: cfg.PreferredMaxBytes, AbsoluteSize: cfg.AbsoluteMaxBytes,
+	}
+	var err error
+	if params.Orderer, err = t.describe(t.orderer, configuredOrdererPort); err != nil {
+		return nil, err
+	}
+	if params.OrdererTLS, err = os.ReadFile(filepath.Join(t.orderer.org.NodeTLS(t.root, t.orderer.name), "server.crt")); err != nil {
+		return nil, fmt.Errorf("read the orderer's TLS certificate: %w", err)
+	}
+	for _, n := range t.peers {
+		org, err := t.describe(n, configuredPeerPort)
+		if err != nil {
+			return nil, err
+		}
+		params.Peers = append(params.Peers, org)
+	}
+	return channel.Config(params)
+}
+
+func (t *topology) describe(n *node, port uint32) (channel.Organisation, error) {
+	ca, err := os.ReadFile(n.org.CACert(t.root))
+	if err != nil {
+		return channel.Organisation{}, fmt.Errorf("read CA certificate: %w", err)
+	}
+	tlsCA, err := os.ReadFile(n.org.TLSCACert(t.root))
+	if err != nil {
+		return channel.Organisation{}, fmt.Errorf("read TLS CA certificate: %w", err)
+	}
+	return channel.Organisation{MSPID: n.org.MSPID, CA: ca, TLSCA: tlsCA, Host: n.org.NodeName(n.name), Port: port}, nil
 }

@@ -26,7 +26,7 @@ func (n *Network) Profile(mspID, user string) Profile {
 		}
 		msp := org.UserMSP(root, user)
 		return Profile{
-			Endpoint:    n.servers[i].address(),
+			Endpoint:    n.servers[i].address,
 			ServerName:  org.NodeName(node.name),
 			TLSCA:       org.TLSCACert(root),
 			MSPID:       mspID,

@@ -5,12 +5,12 @@ package devnet
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
+	"log/slog"
+	"runtime/debug"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/grpc"
-	"net"
 
 	"github.com/anchorline/anchorline/chaincode/contract"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
@@ -21,19 +21,16 @@ const chaincodeVersion = "1.0"
 
 // program is where the chaincode runs: a server of ours on loopback, or somebody's address.
 type program struct {
-	id      string
-	address string
-	server  *server // nil when it is somebody else's
+	id     string
+	remote string  // somebody's address, or ""
+	server *server // ours, or nil
 }
 
 // newProgram starts the chaincode server that the configuration asks for.
 func newProgram(ctx context.Context, cfg Config) (*program, error) {
 	label := cfg.ChaincodeName + "_" + chaincodeVersion
-	p := &program{
-		id:      label + ":" + hex.EncodeToString(wire.Hash([]byte(label))),
-		address: cfg.ChaincodeAddress,
-	}
-	if p.address != "" {
+	p := &program{id: label + ":" + hex.EncodeToString(wire.Hash([]byte(label))), remote: cfg.ChaincodeAddress}
+	if p.remote != "" {
 		return p, nil
 	}
 	code := cfg.Chaincode
@@ -44,12 +41,57 @@ func newProgram(ctx context.Context, cfg Config) (*program, error) {
 		}
 		code = own
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the chaincode: %w", err)
+	p.server = &server{name: "chaincode " + cfg.ChaincodeName, address: "127.0.0.1:0", logger: cfg.Logger}
+	p.server.options = func() []grpc.ServerOption {
+		return []grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessageSize), grpc.MaxSendMsgSize(maxMessageSize)}
 	}
-	p.address = listener.Addr().String()
-	p.server = &server{listener: listener, grpc: grpc.NewServer(grpc.MaxRecvMsgSize(maxMessageSize), grpc.MaxSendMsgSize(maxMessageSize))}
-	peer.RegisterChaincodeServer(p.server.grpc, &shim.ChaincodeServer{CCID: p.id, CC: code})
+	p.server.services = func(s *grpc.Server) {
+		g := &guard{Chaincode: code, logger: cfg.Logger, crash: p.server.crash}
+		peer.RegisterChaincodeServer(s, &shim.ChaincodeServer{CCID: p.id, CC: g})
+	}
+	if err := p.server.listen(ctx); err != nil {
+		return nil, err
+	}
+	p.server.serve()
 	return p, nil
+}
+
+func (p *program) address() string {
+	if p.server == nil {
+		return p.remote
+	}
+	return p.server.address
+}
+
+func (p *program) stop() {
+	if p.server != nil {
+		p.server.stop()
+	}
+}
+
+// crash does to the peers what the end of a chaincode process does, and starts the next.
+func (s *server) crash() {
+	s.stop()
+	if err := s.restart(context.Background()); err != nil {
+		s.logger.Error("chaincode not started again", "error", err)
+	}
+}
+
+// guard keeps a panic of chaincode from ending this process. The peers see what they see
+// when a chaincode process dies: its connections break.
+type guard struct {
+	shim.Chaincode
+	logger *slog.Logger
+	crash  func()
+}
+
+func (g *guard) Invoke(stub shim.ChaincodeStubInterface) (response *peer.Response) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			g.logger.Error("chaincode panicked", "tx", stub.GetTxID(), "cause", cause, "stack", string(debug.Stack()))
+			g.crash()
+			response = shim.Error("the chaincode panicked")
+		}
+	}()
+	return g.Chaincode.Invoke(stub)
 }

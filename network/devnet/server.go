@@ -6,94 +6,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"strings"
+	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 )
 
-// server is one gRPC server with its listener.
+// server is one gRPC server that can be stopped and started again on its address.
 type server struct {
-	grpc     *grpc.Server
-	listener net.Listener
+	name     string
+	options  func() []grpc.ServerOption
+	services func(*grpc.Server) // set before serve
+	logger   *slog.Logger
+
+	mu       sync.Mutex
+	address  string
+	listener net.Listener // nil when not listening
+	grpc     *grpc.Server // nil when not serving
+	done     sync.WaitGroup
 }
 
-// listen opens a TLS server for a node; serve starts it.
-func (t *topology) listen(ctx context.Context, n *node, address string) (*server, error) {
-	creds, err := t.credentials(n)
+// listen takes the address; the first time it may name port 0.
+func (s *server) listen(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.address)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("listen for %s: %w", s.name, err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", n.org.NodeName(n.name), err)
-	}
-	limits := newLimits(map[string]int{"gateway.Gateway": gatewayLimit, "protos.Endorser": endorserLimit})
-	return &server{listener: listener, grpc: grpc.NewServer(
-		grpc.Creds(creds),
-		grpc.MaxRecvMsgSize(maxMessageSize), grpc.MaxSendMsgSize(maxMessageSize),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 0, PermitWithoutStream: true}),
-		grpc.UnaryInterceptor(limits.unary), grpc.StreamInterceptor(limits.stream),
-	)}, nil
-}
-
-func (s *server) address() string { return s.listener.Addr().String() }
-
-func (s *server) serve() error {
-	if err := s.grpc.Serve(s.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-		return err
-	}
+	s.listener, s.address = listener, listener.Addr().String()
 	return nil
 }
 
-// stop ends every call at once.
+// serve answers calls until stop.
+func (s *server) serve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grpc = grpc.NewServer(s.options()...)
+	s.services(s.grpc)
+	serving, listener := s.grpc, s.listener
+	s.done.Go(func() {
+		if err := serving.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			s.logger.Error("server ended", "server", s.name, "error", err)
+		}
+	})
+}
+
+// stop ends every call at once and closes the address. It may be called more than once.
 func (s *server) stop() {
-	s.grpc.Stop()
-	_ = s.listener.Close() // closed already when it was served
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.grpc != nil {
+		s.grpc.Stop()
+	}
+	if s.listener != nil {
+		_ = s.listener.Close() // closed already when it was served
+	}
+	s.grpc, s.listener = nil, nil
+	s.done.Wait()
 }
 
-// limits bounds the calls of a service that run at once, as a peer does.
-type limits struct{ slots map[string]chan struct{} }
-
-func newLimits(services map[string]int) limits {
-	l := limits{slots: make(map[string]chan struct{}, len(services))}
-	for name, limit := range services {
-		l.slots[name] = make(chan struct{}, limit)
+// restart serves again on the same address, when stopped.
+func (s *server) restart(ctx context.Context) error {
+	s.mu.Lock()
+	running := s.grpc != nil
+	s.mu.Unlock()
+	if running {
+		return nil
 	}
-	return l
-}
-
-// enter takes a slot; the returned function gives it back.
-func (l limits) enter(method string) (func(), error) {
-	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
-	slots, limited := l.slots[service]
-	if !limited {
-		return func() {}, nil
-	}
-	select {
-	case slots <- struct{}{}:
-		return func() { <-slots }, nil
-	default:
-		// Not a gRPC status: the client sees code Unknown, as with a real peer.
-		return nil, fmt.Errorf("too many requests for /%s, exceeding concurrency limit (%d)", service, cap(slots))
-	}
-}
-
-func (l limits) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	leave, err := l.enter(info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return handler(ctx, request)
-}
-
-func (l limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	leave, err := l.enter(info.FullMethod)
-	if err != nil {
+	if err := s.listen(ctx); err != nil {
 		return err
 	}
-	defer leave()
-	return handler(srv, stream)
+	s.serve()
+	return nil
 }

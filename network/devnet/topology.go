@@ -16,8 +16,8 @@ import (
 	"github.com/anchorline/anchorline/network/identity"
 )
 
-// The organisations of every embedded network, as in Fabric's test network.
-var (
+// The names of the nodes, as in Fabric's test network.
+const (
 	ordererNode = "orderer"
 	peerNode    = "peer0"
 )
@@ -62,7 +62,9 @@ func loadTopology(dir string) (*topology, error) {
 		if err != nil {
 			return nil, err
 		}
-		trusted = append(trusted, member.Organisation{MSPID: org.MSPID, CA: ca})
+		trusted = append(trusted, member.Organisation{
+			MSPID: org.MSPID, CA: ca, Application: org.Kind == identity.PeerOrganisation,
+		})
 	}
 	t.members = member.NewRegistry(trusted...)
 	for _, org := range organisations {
@@ -83,14 +85,28 @@ func loadTopology(dir string) (*topology, error) {
 	return t, nil
 }
 
-// credentials are the node's TLS server credentials.
-func (t *topology) credentials(n *node) (credentials.TransportCredentials, error) {
+// nodes are the peers and then the orderer.
+func (t *topology) nodes() []*node { return append(append([]*node(nil), t.peers...), t.orderer) }
+
+// serverCredentials are the node's TLS server credentials.
+func (t *topology) serverCredentials(n *node) (credentials.TransportCredentials, error) {
 	dir := n.org.NodeTLS(t.root, n.name)
 	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
 	if err != nil {
 		return nil, fmt.Errorf("load TLS certificate of %s: %w", n.org.NodeName(n.name), err)
 	}
 	return credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// clientCredentials are what a client of the node needs.
+func (t *topology) clientCredentials(n *node) (credentials.TransportCredentials, error) {
+	ca, err := readCertificate(n.org.TLSCACert(t.root))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca)
+	return credentials.NewClientTLSFromCert(roots, n.org.NodeName(n.name)), nil
 }
 
 func readCertificate(path string) (*x509.Certificate, error) {

@@ -55,6 +55,7 @@ type Config struct {
 	Chaincode  string // name of the one chaincode of the channel
 	Version    string // its version
 	TimeWindow time.Duration
+	MSPID      string // the peer's organisation
 	Signer     Signer
 	Members    *member.Registry
 	Ledger     *store.Store
@@ -130,7 +131,12 @@ func (e *Endorser) check(p *wire.Proposal) error {
 	if _, err := e.config.Ledger.Transaction(p.Channel.GetTxId()); err == nil {
 		return fmt.Errorf("duplicate transaction found [%s]. Creator [%x]", p.Channel.GetTxId(), p.Signature.GetCreator())
 	}
-	return nil
+	if e.config.System.Has(p.Chaincode) {
+		return nil
+	}
+	return e.config.Members.Application(member.Writers, member.Signed{
+		Identity: p.Signature.GetCreator(), Data: p.Signed.GetProposalBytes(), Signature: p.Signed.GetSignature(),
+	})
 }
 
 func (e *Endorser) validate(p *wire.Proposal) error {
@@ -154,7 +160,8 @@ func (e *Endorser) validate(p *wire.Proposal) error {
 		return errors.New("empty signature bytes")
 	}
 	creator, err := e.config.Members.Parse(p.Signature.GetCreator())
-	if err != nil {
+	local := p.Channel.GetChannelId() == "" // then only the peer's own organisation is known
+	if err != nil || (local && creator.MSPID != e.config.MSPID) {
 		return fmt.Errorf("access denied: channel [%s] creator org unknown, creator is malformed", p.Channel.GetChannelId())
 	}
 	if creator.Validate() != nil || creator.Verify(p.Signed.GetProposalBytes(), p.Signed.GetSignature()) != nil {

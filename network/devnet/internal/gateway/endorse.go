@@ -5,8 +5,10 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -32,7 +34,7 @@ func (g *Gateway) Endorse(ctx context.Context, request *gateway.EndorseRequest) 
 	}
 	c := &collection{gateway: g, proposal: signed}
 	if organisations := request.GetEndorsingOrganizations(); len(organisations) > 0 {
-		peers, missing := g.find(target.channel, target.chaincode, organisations)
+		peers, missing := g.find(ctx, target.channel, target.chaincode, organisations)
 		if len(missing) > 0 {
 			return nil, status.Error(codes.Unavailable, "failed to find any endorsing peers for org(s): "+strings.Join(missing, ", "))
 		}
@@ -78,9 +80,9 @@ func (c *collection) plan(ctx context.Context, t target) error {
 		return fail(codes.Aborted, "failed to endorse transaction, see attached details for more info", []*gateway.ErrorDetail{first.detail()})
 	}
 	policies := simulate.Policies(first.response.GetInterest(), g.config.Policy)
-	layouts := g.layouts(policies)
-	if len(layouts) == 0 {
-		return status.Error(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy: required chaincodes have no endorsement policies or no principal combination satisfies them")
+	layouts, err := g.reachable(ctx, g.layouts(policies))
+	if err != nil {
+		return status.Error(codes.FailedPrecondition, err.Error())
 	}
 	c.accept(first)
 	return c.collect(ctx, layouts)
@@ -110,6 +112,25 @@ func (g *Gateway) layouts(policies []*common.SignaturePolicyEnvelope) [][]*Peer 
 		}
 	}
 	return append(own, other...)
+}
+
+// reachable drops the layouts that need a peer which cannot be reached.
+func (g *Gateway) reachable(ctx context.Context, layouts [][]*Peer) ([][]*Peer, error) {
+	if len(layouts) == 0 {
+		return nil, errors.New("no combination of peers can be derived which satisfy the endorsement policy: no peer combination can satisfy the endorsement policy")
+	}
+	var missing []string
+	for _, p := range g.config.Peers {
+		if !p.available(ctx) {
+			missing = append(missing, p.Address)
+		}
+	}
+	gone := func(p *Peer) bool { return slices.Contains(missing, p.Address) }
+	layouts = slices.DeleteFunc(layouts, func(layout []*Peer) bool { return slices.ContainsFunc(layout, gone) })
+	if len(layouts) == 0 {
+		return nil, fmt.Errorf("failed to select a set of endorsers that satisfy the endorsement policy due to unavailability of peers: %v", missing)
+	}
+	return layouts, nil
 }
 
 func (g *Gateway) members(set uint) []*Peer {

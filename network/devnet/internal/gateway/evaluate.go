@@ -28,7 +28,7 @@ func (g *Gateway) Evaluate(ctx context.Context, request *gateway.EvaluateRequest
 	if target.channel != g.config.Channel {
 		return nil, status.Errorf(codes.Unavailable, "failed to get config for channel [%s]: channel not found", target.channel)
 	}
-	candidates, err := g.evaluators(target, request.GetTargetOrganizations())
+	candidates, err := g.evaluators(ctx, target, request.GetTargetOrganizations())
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (g *Gateway) Evaluate(ctx context.Context, request *gateway.EvaluateRequest
 }
 
 // evaluators are the peers to try, the gateway's own organisation first.
-func (g *Gateway) evaluators(t target, organisations []string) ([]*Peer, error) {
+func (g *Gateway) evaluators(ctx context.Context, t target, organisations []string) ([]*Peer, error) {
 	protected := t.transient && organisations == nil
 	switch {
 	case protected:
@@ -61,7 +61,7 @@ func (g *Gateway) evaluators(t target, organisations []string) ([]*Peer, error) 
 			organisations = append(organisations, p.MSPID)
 		}
 	}
-	found, _ := g.find(t.channel, t.chaincode, organisations)
+	found, _ := g.find(ctx, t.channel, t.chaincode, organisations)
 	if len(found) > 0 {
 		return found, nil
 	}

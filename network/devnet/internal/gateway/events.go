@@ -32,9 +32,11 @@ func (g *Gateway) ChaincodeEvents(signed *gateway.SignedChaincodeEventsRequest, 
 	if err != nil {
 		return err
 	}
+	ctx, cancel := g.config.Faults.Stream(stream.Context())
+	defer cancel()
 	passed := request.GetAfterTransactionId() == ""
 	for ; ; number++ {
-		block, err := g.config.Ledger.WaitBlock(stream.Context(), number)
+		block, err := g.config.Ledger.WaitBlock(ctx, number)
 		if err != nil {
 			return status.Error(codes.Aborted, err.Error())
 		}

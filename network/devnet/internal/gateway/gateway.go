@@ -10,49 +10,45 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
-	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
-	"github.com/anchorline/anchorline/network/devnet/internal/chaincode"
+	"github.com/anchorline/anchorline/network/devnet/internal/fault"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/policy"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
 )
 
-// Peer is an endorsing peer of the channel.
+// Peer is an endorsing peer of the channel: the gateway's own, or a remote one.
 type Peer struct {
 	MSPID    string
 	Address  string
 	Identity *member.Member
-	Endorser peer.EndorserServer
-}
-
-// Orderer takes transactions for ordering.
-type Orderer interface {
-	Submit(ctx context.Context, envelope *common.Envelope) *orderer.BroadcastResponse
+	Own      peer.EndorserServer // nil for a remote peer
+	Remote   *Remote
 }
 
 // Config of a gateway.
 type Config struct {
 	Channel            string
 	Chaincode          string
+	System             []string                        // names of the system chaincodes
 	Policy             *common.SignaturePolicyEnvelope // the chaincode's endorsement policy
 	Peers              []*Peer                         // the first is the gateway's own
-	Orderer            Orderer
-	OrdererAddress     string
+	Orderer            *Remote
 	OrdererMSPID       string
 	EndorsementTimeout time.Duration
 	BroadcastTimeout   time.Duration
 	Members            *member.Registry
 	Ledger             *store.Store
+	Faults             *fault.Switches
 }
 
 // Gateway is the Gateway service of one peer.
@@ -63,6 +59,37 @@ type Gateway struct {
 
 // New makes a gateway.
 func New(config Config) *Gateway { return &Gateway{config: config} }
+
+// Close drops the connections to the other nodes.
+func (g *Gateway) Close() {
+	g.config.Orderer.Close()
+	for _, p := range g.config.Peers {
+		if p.Remote != nil {
+			p.Remote.Close()
+		}
+	}
+}
+
+// process has a peer process a proposal.
+func (p *Peer) process(ctx context.Context, proposal *peer.SignedProposal) (*peer.ProposalResponse, error) {
+	if p.Own != nil {
+		return p.Own.ProcessProposal(ctx, proposal)
+	}
+	conn, err := p.Remote.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return peer.NewEndorserClient(conn).ProcessProposal(ctx, proposal)
+}
+
+// available tells whether a peer can be reached.
+func (p *Peer) available(ctx context.Context) bool {
+	if p.Own != nil {
+		return true
+	}
+	_, err := p.Remote.connect(ctx)
+	return err == nil
+}
 
 // outcome is what a proposal came to at one peer.
 type outcome struct {
@@ -77,11 +104,14 @@ type outcome struct {
 func (g *Gateway) propose(ctx context.Context, p *Peer, proposal *peer.SignedProposal) outcome {
 	ctx, cancel := context.WithTimeout(ctx, g.config.EndorsementTimeout)
 	defer cancel()
-	response, err := p.Endorser.ProcessProposal(ctx, proposal)
+	response, err := p.process(ctx, proposal)
 	result := outcome{peer: p, response: response}
 	switch {
 	case err != nil && response == nil:
 		result.code, result.message, result.retry = codes.Unavailable, err.Error(), true
+		if p.Remote != nil {
+			p.Remote.Close()
+		}
 	case err != nil:
 		result.code, result.message = codes.FailedPrecondition, err.Error()
 	case succeeded(response):
@@ -97,11 +127,6 @@ func (g *Gateway) propose(ctx context.Context, p *Peer, proposal *peer.SignedPro
 func succeeded(response *peer.ProposalResponse) bool {
 	code := response.GetResponse().GetStatus()
 	return code >= 200 && code < 400
-}
-
-// terminated tells whether the chaincode died under the call.
-func (o outcome) terminated() bool {
-	return strings.HasSuffix(o.message, chaincode.ErrStreamTerminated.Error())
 }
 
 func (o outcome) detail() *gateway.ErrorDetail {
@@ -126,10 +151,10 @@ func fail(code codes.Code, message string, details []*gateway.ErrorDetail) error
 }
 
 // find returns the peers of organisations, and the organisations that have none.
-func (g *Gateway) find(channel, name string, organisations []string) (found []*Peer, missing []string) {
+func (g *Gateway) find(ctx context.Context, channel, name string, organisations []string) (found []*Peer, missing []string) {
 	for _, mspID := range organisations {
 		p := g.peerOf(mspID)
-		if p == nil || !g.runs(channel, name) {
+		if p == nil || !g.runs(channel, name) || !p.available(ctx) {
 			missing = append(missing, mspID)
 			continue
 		}
@@ -149,7 +174,7 @@ func (g *Gateway) peerOf(mspID string) *Peer {
 
 // runs tells whether the channel's peers have a chaincode: the application's, or a system's.
 func (g *Gateway) runs(channel, name string) bool {
-	return channel == g.config.Channel && (name == g.config.Chaincode || name == "qscc" || name == "cscc")
+	return channel == g.config.Channel && (name == g.config.Chaincode || slices.Contains(g.config.System, name))
 }
 
 // satisfied tells whether endorsements of peers would satisfy all policies.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
@@ -29,29 +30,44 @@ func (g *Gateway) Submit(ctx context.Context, request *gateway.SubmitRequest) (*
 	if request.GetChannelId() != g.config.Channel {
 		return nil, status.Errorf(codes.FailedPrecondition, "failed to get config for channel [%s]: channel not found", request.GetChannelId())
 	}
-	broadcast, cancel := context.WithTimeout(ctx, g.config.BroadcastTimeout)
-	defer cancel()
-	response := g.config.Orderer.Submit(broadcast, envelope)
-	if ctx.Err() != nil {
+	response, err := g.broadcast(ctx, envelope)
+	switch {
+	case errors.Is(err, errNoOrderer):
+		return nil, status.Error(codes.Unavailable, err.Error())
+	case ctx.Err() != nil:
 		return nil, fail(codes.DeadlineExceeded, "submit timeout expired while broadcasting to ordering service", nil)
+	case err != nil:
+		why := detail(g.config.Orderer.Address, g.config.OrdererMSPID, err.Error())
+		return nil, fail(codes.Unavailable, "no orderers could successfully process transaction", []*gateway.ErrorDetail{why})
 	}
-	return &gateway.SubmitResponse{}, g.submitError(response)
+	switch code := response.GetStatus(); {
+	case code == common.Status_SUCCESS:
+		return &gateway.SubmitResponse{}, nil
+	case code >= 400 && code < 500:
+		return nil, fail(codes.Aborted, fmt.Sprintf("received unsuccessful response from orderer: status=%s, info=%s", code, response.GetInfo()), nil)
+	default:
+		return nil, fail(codes.Unavailable, "no orderers could successfully process transaction", nil)
+	}
 }
 
-func (g *Gateway) submitError(response *orderer.BroadcastResponse) error {
-	code := response.GetStatus()
-	switch {
-	case code == common.Status_SUCCESS:
-		return nil
-	case code >= 400 && code < 500:
-		return fail(codes.Aborted, fmt.Sprintf("received unsuccessful response from orderer: status=%s, info=%s", code, response.GetInfo()), nil)
-	case response.GetInfo() == context.DeadlineExceeded.Error():
-		// The orderer did not answer in time: a real gateway reports the broken call.
-		hung := detail(g.config.OrdererAddress, g.config.OrdererMSPID, "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
-		return fail(codes.Unavailable, "no orderers could successfully process transaction", []*gateway.ErrorDetail{hung})
-	default:
-		return fail(codes.Unavailable, "no orderers could successfully process transaction", nil)
+var errNoOrderer = errors.New("no orderer nodes available")
+
+// broadcast sends a transaction to the orderer and waits for its answer.
+func (g *Gateway) broadcast(ctx context.Context, envelope *common.Envelope) (*orderer.BroadcastResponse, error) {
+	conn, err := g.config.Orderer.connect(ctx)
+	if err != nil {
+		return nil, errNoOrderer
 	}
+	ctx, cancel := context.WithTimeout(ctx, g.config.BroadcastTimeout)
+	defer cancel()
+	stream, err := orderer.NewAtomicBroadcastClient(conn).Broadcast(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := stream.Send(envelope); err != nil {
+		return nil, err
+	}
+	return stream.Recv()
 }
 
 // CommitStatus tells what became of a transaction, and waits for it when it is not known.
@@ -78,6 +94,9 @@ func (g *Gateway) CommitStatus(ctx context.Context, signed *gateway.SignedCommit
 	if err != nil {
 		return nil, err
 	}
+	if err := g.config.Faults.Status(ctx); err != nil {
+		return nil, status.FromContextError(err).Err()
+	}
 	return &gateway.CommitStatusResponse{Result: place.Code, BlockNumber: place.Block}, nil
 }
 
@@ -100,15 +119,13 @@ func (g *Gateway) await(ctx context.Context, txID string) (store.Place, error) {
 	}
 }
 
-// authorise checks a signed request against the channel's Readers: any valid member.
+// authorise checks a signed request against the channel's Readers.
 func (g *Gateway) authorise(channel string, request, identity, signature []byte) error {
-	const failed = "implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the 'Readers' sub-policies to be satisfied"
 	if channel != g.config.Channel {
 		return status.Errorf(codes.PermissionDenied, "failed to get policy manager for channel [%s]", channel)
 	}
-	who, err := g.config.Members.Parse(identity)
-	if err != nil || who.Validate() != nil || who.Verify(request, signature) != nil {
-		return status.Errorf(codes.PermissionDenied, "failed evaluating policy on signed data during check policy [/Channel/Application/Readers]: [%s]", failed)
+	if err := g.config.Members.Application(member.Readers, member.Signed{Identity: identity, Data: request, Signature: signature}); err != nil {
+		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	return nil
 }

@@ -23,22 +23,25 @@ import (
 
 // Organisation is what is trusted about one organisation.
 type Organisation struct {
-	MSPID string
-	CA    *x509.Certificate
+	MSPID       string
+	CA          *x509.Certificate
+	Application bool // its clients use the channel; false for an ordering organisation
 }
 
 // Registry holds the organisations of a channel.
 type Registry struct {
-	roots map[string]*x509.CertPool
+	roots       map[string]*x509.CertPool
+	application map[string]bool
 }
 
 // NewRegistry makes a registry of organisations.
 func NewRegistry(organisations ...Organisation) *Registry {
-	r := &Registry{roots: make(map[string]*x509.CertPool, len(organisations))}
+	r := &Registry{roots: make(map[string]*x509.CertPool), application: make(map[string]bool)}
 	for _, o := range organisations {
 		pool := x509.NewCertPool()
 		pool.AddCert(o.CA)
 		r.roots[o.MSPID] = pool
+		r.application[o.MSPID] = o.Application
 	}
 	return r
 }

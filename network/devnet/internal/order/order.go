@@ -9,19 +9,23 @@ package order
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/fault"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
-// queueLength is how many transactions may wait for a block before Submit blocks.
+// queueLength is how many transactions may wait for a block before Broadcast blocks.
 const queueLength = 1024
 
 // retryDelay is the pause before a block that could not be committed is tried again.
@@ -51,6 +55,7 @@ type Config struct {
 	Committer         Committer
 	Logger            *slog.Logger
 	Now               func() time.Time
+	Faults            *fault.Switches
 }
 
 // Orderer orders the transactions of one channel.
@@ -58,23 +63,47 @@ type Orderer struct {
 	orderer.UnimplementedAtomicBroadcastServer
 	config Config
 	queue  chan *common.Envelope
+	done   chan struct{} // closed when Run ends
 }
 
 // New makes an orderer; Run makes it work.
 func New(config Config) *Orderer {
-	return &Orderer{config: config, queue: make(chan *common.Envelope, queueLength)}
+	return &Orderer{config: config, queue: make(chan *common.Envelope, queueLength), done: make(chan struct{})}
 }
 
-// Submit checks an envelope and queues it.
-func (o *Orderer) Submit(ctx context.Context, envelope *common.Envelope) *orderer.BroadcastResponse {
+// Broadcast answers a stream of transactions, one by one; it ends with the first refusal.
+func (o *Orderer) Broadcast(stream grpc.BidiStreamingServer[common.Envelope, orderer.BroadcastResponse]) error {
+	for {
+		envelope, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if hang := o.config.Faults.Hang(); hang != nil {
+			<-hang // what was received is ordered later, whether or not the client still waits
+		}
+		response := o.submit(envelope)
+		if err := stream.Send(response); err != nil || response.GetStatus() != common.Status_SUCCESS {
+			return err
+		}
+	}
+}
+
+// submit checks an envelope and queues it.
+func (o *Orderer) submit(envelope *common.Envelope) *orderer.BroadcastResponse {
 	if status, err := o.check(envelope); err != nil {
 		return &orderer.BroadcastResponse{Status: status, Info: err.Error()}
+	}
+	if o.config.Faults.Drop() {
+		return &orderer.BroadcastResponse{Status: common.Status_SUCCESS}
 	}
 	select {
 	case o.queue <- envelope:
 		return &orderer.BroadcastResponse{Status: common.Status_SUCCESS}
-	case <-ctx.Done():
-		return &orderer.BroadcastResponse{Status: common.Status_SERVICE_UNAVAILABLE, Info: ctx.Err().Error()}
+	case <-o.done:
+		return &orderer.BroadcastResponse{Status: common.Status_SERVICE_UNAVAILABLE, Info: "the orderer has stopped"}
 	}
 }
 
@@ -86,25 +115,29 @@ func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
 	}
 	switch {
 	case headers.Channel.GetChannelId() != o.config.Channel:
-		return common.Status_NOT_FOUND, fmt.Errorf("channel does not exist: %s", headers.Channel.GetChannelId())
+		return common.Status_BAD_REQUEST, errors.New("channel does not exist")
 	case common.HeaderType(headers.Channel.GetType()) != common.HeaderType_ENDORSER_TRANSACTION:
-		return common.Status_BAD_REQUEST, fmt.Errorf("this network takes no %s messages", common.HeaderType(headers.Channel.GetType()))
+		return common.Status_BAD_REQUEST, errors.New("message is of type that cannot be processed directly")
 	}
 	creator, err := o.config.Members.Parse(headers.Signature.GetCreator())
 	if err == nil && creator.Expired(o.config.Now()) {
-		return common.Status_BAD_REQUEST, fmt.Errorf("broadcast client identity expired")
+		return common.Status_BAD_REQUEST, errors.New("broadcast client identity expired")
 	}
 	if size := len(envelope.GetPayload()) + len(envelope.GetSignature()); size > o.config.AbsoluteMaxBytes {
 		return common.Status_BAD_REQUEST, fmt.Errorf("message payload is %d bytes and exceeds maximum allowed %d bytes", size, o.config.AbsoluteMaxBytes)
 	}
-	if err != nil || creator.Validate() != nil || creator.Verify(envelope.GetPayload(), envelope.GetSignature()) != nil {
-		return common.Status_FORBIDDEN, fmt.Errorf("implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the 'Writers' sub-policies to be satisfied: permission denied")
+	err = o.config.Members.Channel(member.Writers, member.Signed{
+		Identity: headers.Signature.GetCreator(), Data: envelope.GetPayload(), Signature: envelope.GetSignature(),
+	})
+	if err != nil {
+		return common.Status_FORBIDDEN, fmt.Errorf("%w: permission denied", err)
 	}
 	return common.Status_SUCCESS, nil
 }
 
 // Run cuts blocks until ctx ends. A transaction that waits in the queue then is lost.
 func (o *Orderer) Run(ctx context.Context) {
+	defer close(o.done)
 	var batch [][]byte
 	size := 0
 	timer := time.NewTimer(o.config.BatchTimeout)

@@ -48,6 +48,10 @@ func (p *pass) judge(tx *transaction) error {
 			return err
 		}
 	}
+	if p.validator.Faults.Conflict() {
+		tx.code = peer.TxValidationCode_MVCC_READ_CONFLICT
+		return nil
+	}
 	return p.apply(tx)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/fault"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
@@ -30,6 +31,7 @@ type Validator struct {
 	Policy    *common.SignaturePolicyEnvelope // the chaincode's endorsement policy
 	Members   *member.Registry
 	Ledger    *store.Store
+	Faults    *fault.Switches
 }
 
 // transaction is a transaction of the block on its way through validation.

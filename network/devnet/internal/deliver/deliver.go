@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package deliver streams blocks to clients: the Deliver services of a peer and of an orderer.
+//
+// In: signed requests for a range of blocks. Out: the blocks, whole or filtered, as they are
+// committed, then a status.
+package deliver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/fault"
+	"github.com/anchorline/anchorline/network/devnet/internal/member"
+	"github.com/anchorline/anchorline/network/devnet/internal/store"
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
+)
+
+// Config of a deliver service.
+type Config struct {
+	Channel    string
+	TimeWindow time.Duration
+	Ledger     *store.Store
+	Allow      func(access member.Access, signed member.Signed) error
+	Members    *member.Registry
+	Faults     *fault.Switches
+	Now        func() time.Time
+}
+
+// client is one stream's far end.
+type client struct {
+	receive func() (*common.Envelope, error)
+	block   func(*common.Block) error
+	status  func(common.Status) error
+}
+
+// serve answers requests until the client hangs up or one fails.
+func (c Config) serve(ctx context.Context, to client) error {
+	ctx, cancel := c.Faults.Stream(ctx)
+	defer cancel()
+	for {
+		envelope, err := to.receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		status, err := c.answer(ctx, envelope, to)
+		if err != nil {
+			return err
+		}
+		if err := to.status(status); err != nil || status != common.Status_SUCCESS {
+			return err
+		}
+	}
+}
+
+// answer sends the blocks of one request.
+func (c Config) answer(ctx context.Context, envelope *common.Envelope, to client) (common.Status, error) {
+	seek, status := c.parse(envelope)
+	if status != common.Status_SUCCESS {
+		return status, nil
+	}
+	number, last, ok := c.bounds(seek)
+	if !ok {
+		return common.Status_BAD_REQUEST, nil
+	}
+	for ; ; number++ {
+		if seek.GetBehavior() == orderer.SeekInfo_FAIL_IF_NOT_READY && number >= c.Ledger.Height() {
+			return common.Status_NOT_FOUND, nil
+		}
+		block, err := c.Ledger.WaitBlock(ctx, number)
+		if err != nil {
+			return 0, err
+		}
+		if seek.GetContentType() == orderer.SeekInfo_HEADER_WITH_SIG && number > 0 {
+			block.Data = nil
+		}
+		if err := to.block(block); err != nil {
+			return 0, err
+		}
+		if number == last {
+			return common.Status_SUCCESS, nil
+		}
+	}
+}
+
+// parse checks a request and returns what it asks for.
+func (c Config) parse(envelope *common.Envelope) (*orderer.SeekInfo, common.Status) {
+	h, err := wire.ParseHeaders(envelope)
+	if err != nil || h.Channel.GetTimestamp() == nil {
+		return nil, common.Status_BAD_REQUEST
+	}
+	if drift := c.Now().Sub(h.Channel.GetTimestamp().AsTime()).Abs(); drift > c.TimeWindow {
+		return nil, common.Status_BAD_REQUEST
+	}
+	if h.Channel.GetChannelId() != c.Channel {
+		return nil, common.Status_NOT_FOUND
+	}
+	seek, err := wire.Decode(h.Payload.GetData(), &orderer.SeekInfo{})
+	if err != nil {
+		return nil, common.Status_BAD_REQUEST
+	}
+	signed := member.Signed{Identity: h.Signature.GetCreator(), Data: envelope.GetPayload(), Signature: envelope.GetSignature()}
+	creator, err := c.Members.Parse(signed.Identity)
+	if err != nil || creator.Expired(c.Now()) || c.Allow(member.Readers, signed) != nil {
+		return nil, common.Status_FORBIDDEN
+	}
+	if seek.GetStart() == nil || seek.GetStop() == nil {
+		return nil, common.Status_BAD_REQUEST
+	}
+	return seek, common.Status_SUCCESS
+}
+
+// bounds are the first and the last block of a request.
+func (c Config) bounds(seek *orderer.SeekInfo) (first, last uint64, ok bool) {
+	height := c.Ledger.Height()
+	switch start := seek.GetStart().GetType().(type) {
+	case *orderer.SeekPosition_Oldest:
+	case *orderer.SeekPosition_Newest:
+		first = height - 1
+	case *orderer.SeekPosition_NextCommit:
+		first = height
+	case *orderer.SeekPosition_Specified:
+		first = start.Specified.GetNumber()
+	default:
+		return 0, 0, false
+	}
+	switch stop := seek.GetStop().GetType().(type) {
+	case *orderer.SeekPosition_Oldest:
+		return first, first, true
+	case *orderer.SeekPosition_Newest:
+		if _, same := seek.GetStart().GetType().(*orderer.SeekPosition_Newest); same {
+			return first, first, true
+		}
+		return first, height - 1, true
+	case *orderer.SeekPosition_Specified:
+		return first, stop.Specified.GetNumber(), stop.Specified.GetNumber() >= first
+	default:
+		return 0, 0, false
+	}
+}

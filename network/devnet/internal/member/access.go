@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package member
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
+)
+
+// Access is a policy of the channel by its last name.
+type Access string
+
+// The policies that clients meet. As in Fabric's test network, Readers are an organisation's
+// clients, admins and peers; Writers are its clients and admins.
+const (
+	Readers Access = "Readers"
+	Writers Access = "Writers"
+)
+
+// Signed is data with who signed it.
+type Signed struct{ Identity, Data, Signature []byte }
+
+// Application checks that one of the application's organisations allows the signer access.
+func (r *Registry) Application(access Access, signed Signed) error {
+	if m := r.signer(signed); m == nil || !r.allows(access, m) {
+		return fmt.Errorf("failed evaluating policy on signed data during check policy [/Channel/Application/%s]: [%w]", access, denied(access))
+	}
+	return nil
+}
+
+// Channel checks the same for the whole channel, where members of an ordering organisation
+// have access too.
+func (r *Registry) Channel(access Access, signed Signed) error {
+	m := r.signer(signed)
+	if m == nil || (r.application[m.MSPID] && !r.allows(access, m)) {
+		return denied(access)
+	}
+	return nil
+}
+
+// signer is the member that signed, nil when there is none or the signature is wrong.
+func (r *Registry) signer(signed Signed) *Member {
+	m, err := r.Parse(signed.Identity)
+	if err != nil || m.Validate() != nil || m.Verify(signed.Data, signed.Signature) != nil {
+		return nil
+	}
+	return m
+}
+
+func (r *Registry) allows(access Access, m *Member) bool {
+	roles := []msp.MSPRole_MSPRoleType{msp.MSPRole_CLIENT, msp.MSPRole_ADMIN}
+	if access == Readers {
+		roles = append(roles, msp.MSPRole_PEER)
+	}
+	role, err := m.role()
+	return err == nil && r.application[m.MSPID] && slices.Contains(roles, role)
+}
+
+func denied(access Access) error {
+	return fmt.Errorf("implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the '%s' sub-policies to be satisfied", access)
+}

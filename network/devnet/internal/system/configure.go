@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package system
+
+import (
+	"fmt"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer/lifecycle"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
+)
+
+// configure is cscc.
+func (c *Chaincodes) configure(function string, args [][]byte) *peer.Response {
+	if function == "GetChannels" {
+		return answer(&peer.ChannelQueryResponse{Channels: []*peer.ChannelInfo{{ChannelId: c.Channel}}}, nil, "", nil)
+	}
+	if len(args) == 0 {
+		return shim.Error("Incorrect number of arguments, 1")
+	}
+	switch function {
+	case "GetConfigBlock":
+		if string(args[0]) != c.Channel {
+			return shim.Error("Unknown channel ID, " + string(args[0]))
+		}
+		block, err := c.Ledger.Block(0)
+		return answer(block, err, "configuration block of %s: %s", c.Channel)
+	case "GetChannelConfig":
+		if string(args[0]) != c.Channel {
+			return shim.Error("unknown channel ID, " + string(args[0]))
+		}
+		config, err := c.channelConfig()
+		return answer(config, err, "configuration of %s: %s", c.Channel)
+	case "JoinChain", "JoinChainBySnapshot", "JoinBySnapshotStatus":
+		return shim.Error("cannot join: this network has one channel, " + c.Channel)
+	default:
+		return shim.Error(fmt.Sprintf("Requested function %s not found.", function))
+	}
+}
+
+func (c *Chaincodes) channelConfig() (*common.Config, error) {
+	block, err := c.Ledger.Block(0)
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := wire.Decode(block.GetData().GetData()[0], &common.Envelope{})
+	if err != nil {
+		return nil, err
+	}
+	headers, err := wire.ParseHeaders(envelope)
+	if err != nil {
+		return nil, err
+	}
+	config, err := wire.Decode(headers.Payload.GetData(), &common.ConfigEnvelope{})
+	return config.GetConfig(), err
+}
+
+// lifecycle is what _lifecycle tells about the one chaincode; it changes nothing.
+func (c *Chaincodes) lifecycle(function string, args [][]byte) *peer.Response {
+	if len(args) != 1 {
+		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': expected one argument", function))
+	}
+	policy, err := proto.Marshal(&peer.ApplicationPolicy{Type: &peer.ApplicationPolicy_SignaturePolicy{SignaturePolicy: c.Policy}})
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	approvals := make(map[string]bool, len(c.Organisations))
+	for _, mspID := range c.Organisations {
+		approvals[mspID] = true
+	}
+	switch function {
+	case "QueryChaincodeDefinition":
+		query, err := wire.Decode(args[0], &lifecycle.QueryChaincodeDefinitionArgs{})
+		if err == nil && query.GetName() != c.Chaincode {
+			err = fmt.Errorf("namespace %s is not defined", query.GetName())
+		}
+		return answer(&lifecycle.QueryChaincodeDefinitionResult{
+			Sequence: 1, Version: c.Version, EndorsementPlugin: "escc", ValidationPlugin: "vscc",
+			ValidationParameter: policy, Approvals: approvals,
+		}, err, "failed to invoke backing implementation of '%s': %s", function)
+	case "QueryChaincodeDefinitions":
+		return answer(&lifecycle.QueryChaincodeDefinitionsResult{
+			ChaincodeDefinitions: []*lifecycle.QueryChaincodeDefinitionsResult_ChaincodeDefinition{{
+				Name: c.Chaincode, Sequence: 1, Version: c.Version, EndorsementPlugin: "escc",
+				ValidationPlugin: "vscc", ValidationParameter: policy,
+			}},
+		}, nil, "", nil)
+	default:
+		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': this network has no lifecycle transactions", function))
+	}
+}
