@@ -99,6 +99,9 @@ func (w *world) startNetwork(ctx context.Context) error {
 		}
 		w.network = n
 		w.onClose(n.Close)
+		if err := bootstrap(ctx, n); err != nil {
+			return err
+		}
 		w.profile = ledger.Profile(n.Profile("Org1MSP", "User1"))
 		if err := writeJSON(w.path("profile.json"), w.profile); err != nil {
 			return err
