@@ -141,7 +141,7 @@ start_nodes() {
 # up NAME PORT: the node lives and answers; a node that died is not waited for.
 up() {
 	alive "$1" || {
-		tail -n 15 "$LOGS/$1.log" >&2
+		last_words "$LOGS/$1.log"
 		die "$1 ended; its log is $LOGS/$1.log"
 	}
 	listening "127.0.0.1:$2"

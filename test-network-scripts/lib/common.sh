@@ -13,9 +13,19 @@ say() { printf '%s\n' "$*"; }
 
 step() { printf '[%3ds] %s\n' "$((SECONDS - SECONDS_AT_START))" "$*"; }
 
+# What is said here is seen even where a command's output is dropped.
+exec 9>&2
+
 die() {
-	printf 'error: %s\n' "$*" >&2
+	printf 'error: %s\n' "$*" >&9
 	exit 1
+}
+
+# last_words LOG shows how a log ends.
+last_words() {
+	[ -f "$1" ] || return 0
+	printf -- '--- the last lines of %s\n' "$1" >&9
+	tail -n 15 "$1" >&9
 }
 
 # usage prints the comment at the head of the script that was called.
@@ -33,10 +43,7 @@ wait_until() {
 	shift 3
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$deadline" ]; then
-			if [ -f "$log" ]; then
-				printf -- '--- the last lines of %s\n' "$log" >&2
-				tail -n 15 "$log" >&2
-			fi
+			last_words "$log"
 			die "gave up waiting for $what"
 		fi
 		sleep 0.1
@@ -78,7 +85,7 @@ render() {
 # born PID prints when the process was started; fails when there is none.
 born() {
 	if [ -r "/proc/$1/stat" ]; then
-		sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20
+		sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20
 	else
 		LC_ALL=C ps -o lstart= -p "$1"
 	fi
@@ -90,7 +97,7 @@ pid_of() {
 	[ -f "$file" ] || return 1
 	{ read -r pid && read -r since; } <"$file" || return 1
 	now=$(born "$pid" 2>/dev/null) || return 1
-	[ "$now" = "$since" ] || return 1
+	[ -n "$now" ] && [ "$now" = "$since" ] || return 1
 	printf '%s\n' "$pid"
 }
 
@@ -101,7 +108,7 @@ start() {
 	local name=$1 pid
 	shift
 	mkdir -p "$RUN" "$LOGS"
-	nohup "$@" </dev/null >>"$LOGS/$name.log" 2>&1 &
+	nohup "$@" </dev/null >>"$LOGS/$name.log" 2>&1 9>&- &
 	pid=$!
 	printf '%s\n%s\n' "$pid" "$(born "$pid" || true)" >"$RUN/$name.pid"
 }
