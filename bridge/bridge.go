@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/anchorline/anchorline/bridge/anchor"
 	"github.com/anchorline/anchorline/bridge/archive"
@@ -81,6 +82,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	courier := anchor.NewCourier(b.spool, b.archive, b.signer, b.ledger.Profile().Ledger(), b.session, b.logger)
 	anchorer := anchor.New(b.cfg.anchoring(), b.spool, b.archive, b.ledger, courier, b.logger)
 	checker := verify.New(registry{b.ledger}, time.Now)
+	refusals := rate.Sometimes{First: 100, Interval: time.Second} // a flood of garbage is no flood of log lines
 	observe := func(item spool.Item, o spool.Outcome) {
 		switch o.Fate {
 		case spool.Accepted:
@@ -88,7 +90,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 		case spool.Duplicate:
 			courier.Again(item.Reading.Claims().Device, item.Reading.Claims().Sequence)
 		case spool.Quarantined:
-			b.logger.Debug("quarantined", "topic", item.Topic, "reason", o.Reason)
+			refusals.Do(func() {
+				b.logger.Warn("quarantined", "topic", item.Topic, "bytes", len(item.Payload), "reason", o.Reason, "detail", item.Detail)
+			})
 		}
 	}
 	in := intake.New(checker, b.spool, observe, time.Now, b.logger)

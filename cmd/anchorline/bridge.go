@@ -5,17 +5,25 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"text/tabwriter"
 	"time"
 
 	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/ledger"
 )
 
 type bridgeCmd struct {
-	Data     string        `help:"Data folder: spool, archive, stream key. Back it up." default:"anchorline-bridge" placeholder:"DIR"`
-	Stream   string        `help:"Stream id, unique on the ledger." default:"bridge-1"`
+	Run        bridgeRunCmd        `cmd:"" default:"withargs" help:"Run the bridge (the default)."`
+	Quarantine bridgeQuarantineCmd `cmd:"" help:"List the messages that a bridge refused; it must be stopped."`
+}
+
+type bridgeRunCmd struct {
+	bridgeFolder
 	Fabric   string        `help:"Connection profile of the Fabric network." required:"" placeholder:"FILE"`
 	Linger   time.Duration `help:"How long the first reading of a batch waits for others." default:"250ms"`
 	MaxBatch uint64        `help:"Readings in a batch at most." default:"10000"`
@@ -23,8 +31,14 @@ type bridgeCmd struct {
 	brokerFlags
 }
 
+// bridgeFolder names a bridge's data.
+type bridgeFolder struct {
+	Data   string `help:"Data folder: spool, archive, stream key. Back it up." default:"anchorline-bridge" placeholder:"DIR"`
+	Stream string `help:"Stream id, unique on the ledger." default:"bridge-1"`
+}
+
 // Run runs the bridge until it is interrupted.
-func (c *bridgeCmd) Run(ctx context.Context, io streams) error {
+func (c *bridgeRunCmd) Run(ctx context.Context, io streams) error {
 	profile, err := ledger.ReadProfile(c.Fabric)
 	if err != nil {
 		return err
@@ -42,6 +56,41 @@ func (c *bridgeCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	return errors.Join(b.Run(ctx), b.Close())
+}
+
+type bridgeQuarantineCmd struct {
+	bridgeFolder
+	Limit int  `help:"Messages to list, newest first." default:"100"`
+	JSON  bool `help:"Print the messages as JSON, with their payloads." name:"json"`
+}
+
+// Run lists what was refused, and why.
+func (c *bridgeQuarantineCmd) Run(io streams) error {
+	s, err := spool.Open(filepath.Join(c.Data, "spool.db"), c.Stream)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	messages := []spool.QuarantinedMessage{}
+	err = s.Quarantine(func(_ uint64, m spool.QuarantinedMessage) bool {
+		if len(messages) == c.Limit {
+			return false
+		}
+		messages = append(messages, m)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, messages)
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RECEIVED\tTOPIC\tBYTES\tREASON\tDETAIL")
+	for _, m := range messages {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", stamp(m.Received), m.Topic, m.Size, m.Reason, m.Detail)
+	}
+	return w.Flush()
 }
 
 // brokerFlags are the rest of what an MQTT broker may ask for.

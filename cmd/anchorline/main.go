@@ -23,7 +23,7 @@ type cli struct {
 	Config kong.ConfigFlag `help:"YAML file with values for flags, by their names." placeholder:"FILE"`
 
 	Up      upCmd      `cmd:"" help:"Run everything on this machine: broker, ledger, bridge and simulated devices."`
-	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge between an MQTT broker and a Fabric network."`
+	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge between an MQTT broker and a Fabric network, or look into it."`
 	Device  deviceCmd  `cmd:"" help:"Make, register and publish as devices."`
 	Audit   auditCmd   `cmd:"" help:"Verify statements and archives."`
 	Version versionCmd `cmd:"" help:"Print the version."`
