@@ -80,15 +80,16 @@ start_bridge() {
 	if [ -n "$BROKER" ]; then
 		ARCHIVE=$SMOKE/bridge/archive
 		step "starting a bridge at $BROKER, stream $STREAM"
-		start "$BRIDGE" "$ANCHORLINE" bridge "${common[@]}" --broker "$BROKER" --data "$SMOKE/bridge"
-		return
+		start "$BRIDGE" "$ANCHORLINE" bridge run "${common[@]}" --broker "$BROKER" --data "$SMOKE/bridge"
+	else
+		local port
+		port=$(free_port)
+		ARCHIVE=$SMOKE/data/bridge/archive BROKER=tcp://127.0.0.1:$port
+		step "starting a broker and a bridge at $BROKER, stream $STREAM"
+		start "$BRIDGE" "$ANCHORLINE" up "${common[@]}" --listen "127.0.0.1:$port" --data "$SMOKE/data" --devices 1 --rate 10/h --log
 	fi
-	local port
-	port=$(free_port)
-	ARCHIVE=$SMOKE/data/bridge/archive BROKER=tcp://127.0.0.1:$port
-	step "starting a broker and a bridge at $BROKER, stream $STREAM"
-	start "$BRIDGE" "$ANCHORLINE" up "${common[@]}" --listen "127.0.0.1:$port" --data "$SMOKE/data" --devices 1 --rate 10/h --log
-	wait_until 60 "the broker at $BROKER" "$LOGS/$BRIDGE.log" running listening "127.0.0.1:$port"
+	# A broker keeps nothing for a bridge that has not subscribed yet.
+	wait_until 60 "the bridge to subscribe" "$LOGS/$BRIDGE.log" running grep -q 'receiving readings' "$LOGS/$BRIDGE.log"
 }
 
 # running COMMAND...: as COMMAND, but ends the test at once when the bridge has ended.

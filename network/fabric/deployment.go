@@ -21,6 +21,9 @@ type Deployment struct {
 	Policy string
 	// Source is the folder of the chaincode's main package; ours when empty.
 	Source string
+	// Package is a file from package-chaincode.sh that the peers build and run themselves; when
+	// empty the chaincode is a service, built from Source.
+	Package string
 	// Probe is the call, as `peer chaincode query -c` takes it, that proves the chaincode is
 	// reached; when empty, the metadata that every contract-api chaincode has.
 	Probe string
@@ -42,6 +45,7 @@ func (n *Network) Deploy(ctx context.Context, deployment Deployment) error {
 		{"--version", deployment.Version},
 		{"--policy", deployment.Policy},
 		{"--source", deployment.Source},
+		{"--package", deployment.Package},
 		{"--probe", deployment.Probe},
 	} {
 		if option.value != "" {
@@ -83,4 +87,14 @@ func (n *Network) Profile(mspID, user, chaincode string) (Profile, string, error
 		return profile, file, fmt.Errorf("profile %s: %w", file, err)
 	}
 	return profile, file, nil
+}
+
+// Smoke takes one reading all the way: it registers a device, publishes over MQTT, waits for the
+// anchor and verifies it with Fabric's peer command alone. Our chaincode must be deployed. The
+// broker is an MQTT URL; when empty, the one that is embedded in anchorline.
+func (n *Network) Smoke(ctx context.Context, broker string) error {
+	if broker == "" {
+		return n.run(ctx, "smoke.sh")
+	}
+	return n.run(ctx, "smoke.sh", "--broker", broker)
 }

@@ -103,6 +103,7 @@ func TestNetworkStartsDeploysUpgradesStopsAndGoesOn(t *testing.T) {
 	require.NoError(t, network.Deploy(ctx, fabric.Deployment{}))
 	requireAnswer(t, network, "Org1MSP", "User1")
 	requireAnswer(t, network, "Org2MSP", "Admin")
+	require.NoError(t, network.Smoke(ctx, ""))
 
 	// The second deployment changes nothing, not even a process.
 	said.Reset()

@@ -97,6 +97,34 @@ func TestDownRemovesOnlyNetworks(t *testing.T) {
 	require.FileExists(t, precious)
 }
 
+func TestABundledProfileHoldsAllItNames(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "msp", "cert.pem"), "certificate")
+	put(t, filepath.Join(dir, "msp", "key_sk"), "secret")
+	put(t, filepath.Join(dir, "ca.crt"), "ca")
+	profile := filepath.Join(dir, "profiles", "profile.json")
+	put(t, profile, `{
+  "endpoint": "localhost:7051",
+  "serverName": "peer0",
+  "tlsCa": "`+filepath.Join(dir, "ca.crt")+`",
+  "mspId": "Org1MSP",
+  "certificate": "../msp/cert.pem",
+  "key": "../msp/key_sk",
+  "channel": "mychannel",
+  "chaincode": "anchorline"
+}`)
+	bundle := filepath.Join(dir, "bundle")
+	said, err := say(t, "bundle-profile.sh", profile, bundle, "--endpoint", "peer0:7051")
+	require.NoError(t, err, said)
+	require.JSONEq(t, `{"endpoint":"peer0:7051","serverName":"peer0","tlsCa":"ca.pem","mspId":"Org1MSP",
+		"certificate":"certificate.pem","key":"key.pem","channel":"mychannel","chaincode":"anchorline"}`,
+		string(content(t, filepath.Join(bundle, "profile.json"))))
+	require.Equal(t, "secret", string(content(t, filepath.Join(bundle, "key.pem"))))
+	info, err := os.Stat(filepath.Join(bundle, "key.pem"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
 func TestScriptsPassShellcheck(t *testing.T) {
 	shellcheck, err := exec.LookPath("shellcheck")
 	if err != nil {
