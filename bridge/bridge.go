@@ -23,6 +23,7 @@ import (
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/bridge/verify"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/durable"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
@@ -48,23 +49,26 @@ func Open(cfg Config, l *ledger.Client, logger *slog.Logger) (*Bridge, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
+	if err := durable.SyncDir(filepath.Dir(filepath.Clean(cfg.Dir))); err != nil {
+		return nil, err
+	}
 	session, err := intake.NewSession(cfg.Broker, cfg.ClientID(), logger)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := streamKey(filepath.Join(cfg.Dir, "stream.key"))
-	if err != nil {
-		return nil, err
-	}
-	files, err := archive.Open(filepath.Join(cfg.Dir, "archive"))
-	if err != nil {
-		return nil, err
-	}
+	// The spool first: it is locked by whoever has the folder, and only they may make its key.
 	store, err := spool.Open(filepath.Join(cfg.Dir, "spool.db"), cfg.Stream)
 	if err != nil {
 		return nil, err
 	}
-	return &Bridge{cfg: cfg, ledger: l, spool: store, archive: files, session: session, signer: signer, logger: logger}, nil
+	b := &Bridge{cfg: cfg, ledger: l, spool: store, session: session, logger: logger}
+	if b.signer, err = streamKey(filepath.Join(cfg.Dir, "stream.key")); err == nil {
+		b.archive, err = archive.Open(filepath.Join(cfg.Dir, "archive"))
+	}
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return b, nil
 }
 
 // Close closes the folder. Run must have returned.

@@ -65,15 +65,17 @@ func (b *Bridge) openStream(ctx context.Context) error {
 	request := ledger.StreamRegistration{
 		ID: b.cfg.Stream, Key: b.signer.Key().Text(), Proof: base64.RawURLEncoding.EncodeToString(token),
 	}
+	began := time.Now()
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		_, err := b.ledger.OpenStream(ctx, request)
 		if err == nil {
 			err = b.agree(ctx)
 		}
-		if err == nil || !ledger.Passing(err) {
+		catchingUp := errors.Is(err, errBehind) && time.Since(began) < catchUp
+		if err == nil || !(ledger.Passing(err) || catchingUp) {
 			return err
 		}
-		b.logger.Warn("the ledger does not answer; devices' readings stay with the broker", "error", err, "again_in", pause)
+		b.logger.Warn("the ledger cannot serve the stream yet; devices' readings stay with the broker", "error", err, "again_in", pause)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -81,6 +83,12 @@ func (b *Bridge) openStream(ctx context.Context) error {
 		}
 	}
 }
+
+// errBehind is an ErrDiverged that may pass: a peer that was just started has not yet all blocks.
+var errBehind = fmt.Errorf("%w: the ledger is behind", ErrDiverged)
+
+// catchUp is how long a peer may take to get the blocks it missed.
+const catchUp = 2 * time.Minute
 
 // agree compares the ledger's head with the newest batch: the ledger may lack the batch that a
 // crash left in flight, and nothing else.
@@ -97,20 +105,32 @@ func (b *Bridge) agree(ctx context.Context) error {
 		return err
 	}
 	inFlight := latest.State == spool.Sealed || latest.State == spool.Prepared
-	if head.Number != latest.Number && !(inFlight && head.Number+1 == latest.Number) {
-		return fmt.Errorf("%w: stream %s stands at batch %d on the ledger and at %d in %s: use the folder that wrote it, or another stream id",
-			ErrDiverged, b.cfg.Stream, head.Number, latest.Number, b.cfg.Dir)
+	switch {
+	case head.Number == latest.Number:
+		return b.sameHead(head, latest, func(a record.Anchor) string { return a.HashText() })
+	case inFlight && head.Number+1 == latest.Number:
+		return b.sameHead(head, latest, func(a record.Anchor) string { return a.Previous })
 	}
-	if head.Number != latest.Number || head.Number == 0 {
+	diverged := ErrDiverged
+	if head.Number < latest.Number {
+		diverged = errBehind
+	}
+	return fmt.Errorf("%w: stream %s stands at batch %d on the ledger and at %d in %s: use the folder that wrote it, or another stream id",
+		diverged, b.cfg.Stream, head.Number, latest.Number, b.cfg.Dir)
+}
+
+// sameHead compares the hash of the ledger's head with what the newest batch says it is.
+func (b *Bridge) sameHead(head record.Head, latest *spool.Batch, of func(record.Anchor) string) error {
+	if latest.Number == 0 {
 		return nil
 	}
 	a, err := record.ParseAnchor(latest.Anchor)
 	if err != nil {
 		return fmt.Errorf("bridge: anchor of batch %d: %w", latest.Number, err)
 	}
-	if a.HashText() != head.Hash {
+	if want := of(a); want != head.Hash {
 		return fmt.Errorf("%w: batch %d of stream %s is %s on the ledger and %s in %s",
-			ErrDiverged, head.Number, b.cfg.Stream, head.Hash, a.HashText(), b.cfg.Dir)
+			ErrDiverged, head.Number, b.cfg.Stream, head.Hash, want, b.cfg.Dir)
 	}
 	return nil
 }

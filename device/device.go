@@ -17,11 +17,10 @@ import (
 	"sync"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
-
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
 // Broker says how to reach the MQTT broker.
@@ -55,9 +54,9 @@ const DefaultReceiptTimeout = 30 * time.Second
 // A Device publishes under one id. Its methods may be called concurrently.
 type Device struct {
 	cfg    Config
-	client paho.Client
+	line   *mqtt.Line
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 
 	// storing is held for reading from when a reading is stored until it is noted as sent, so
@@ -76,30 +75,61 @@ func Connect(cfg Config) (*Device, error) {
 	if cfg.ReceiptTimeout <= 0 {
 		cfg.ReceiptTimeout = DefaultReceiptTimeout
 	}
-	o, err := cfg.Broker.Options("anchorline-device-" + cfg.ID)
-	if err != nil {
+	if _, err := cfg.Broker.Options(clientID(cfg.ID)); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	d := &Device{
-		cfg: cfg, ctx: ctx, cancel: cancel,
+		cfg: cfg, line: mqtt.NewLine(), ctx: ctx, cancel: cancel,
 		sentAt: map[uint64]time.Time{}, settled: make(chan struct{}),
 	}
-	receipts := make(chan []byte, 256)
-	o.SetOrderMatters(true).SetAutoAckDisabled(true).
-		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { d.take(receipts, m) }).
-		SetOnConnectHandler(func(c paho.Client) { d.connected(c) })
-	d.client = paho.NewClient(o)
+	receipts := make(chan paho.Message, 256)
+	d.tasks.Go(func() { d.stayConnected(receipts) })
 	d.tasks.Go(func() { d.verifyReceipts(receipts) })
 	d.tasks.Go(d.sendAgain)
-	d.client.Connect()
 	return d, nil
+}
+
+func clientID(device string) string { return "anchorline-device-" + device }
+
+// stayConnected opens one connection after another.
+func (d *Device) stayConnected(receipts chan<- paho.Message) {
+	for d.ctx.Err() == nil {
+		conn, err := mqtt.Dial(d.ctx, d.cfg.Broker, clientID(d.cfg.ID), func(m paho.Message) { d.take(receipts, m) }, d.cfg.Logger)
+		if err != nil {
+			if d.ctx.Err() == nil {
+				d.cfg.Logger.Error("the device cannot connect", "device", d.cfg.ID, "error", err)
+				sleep(d.ctx, connectPause)
+			}
+			continue
+		}
+		d.subscribe(conn)
+		d.line.Set(conn)
+		select {
+		case <-conn.Done():
+			d.cfg.Logger.Warn("connection lost; connecting again", "device", d.cfg.ID, "error", conn.Err())
+		case <-d.ctx.Done():
+		}
+		d.line.Drop(conn)
+		conn.Close()
+	}
+}
+
+// connectPause follows a fault that is not the broker's, such as a CA file that is gone.
+const connectPause = 10 * time.Second
+
+func sleep(ctx context.Context, t time.Duration) {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // Close ends the session. What waits in the outbox is sent when the device connects again.
 func (d *Device) Close() {
-	d.cancel()
-	d.client.Disconnect(100)
+	d.cancel(ErrClosed)
 	d.tasks.Wait()
 }
 
@@ -137,29 +167,84 @@ func (d *Device) noteSent(parcels []Parcel) {
 	}
 }
 
-// send publishes parcels, all in flight at once, and waits for every acknowledgement.
+// send publishes parcels until the broker has acknowledged every one, over as many connections as
+// that takes. Those that it gives up count as not sent.
 func (d *Device) send(ctx context.Context, parcels []Parcel) error {
-	tokens := make([]paho.Token, len(parcels))
-	for i, p := range parcels {
-		tokens[i] = d.client.Publish(mqtt.ReadingsTopic(d.cfg.ID), 1, false, p.Reading)
-	}
-	acknowledged := make([]uint64, 0, len(parcels))
-	var failed error
-	for i, t := range tokens {
-		select {
-		case <-t.Done():
-			if err := t.Error(); err != nil {
-				failed = fmt.Errorf("device: publish reading %d of %s: %w", parcels[i].Sequence, d.cfg.ID, err)
-				continue
-			}
-			acknowledged = append(acknowledged, parcels[i].Sequence)
-		case <-ctx.Done():
-			failed = ctx.Err()
-		case <-d.ctx.Done():
-			failed = ErrClosed
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(d.ctx, func() { cancel(ErrClosed) })()
+	for len(parcels) > 0 {
+		conn, err := d.line.Wait(ctx)
+		if err == nil {
+			parcels, err = d.sendOver(ctx, conn, parcels)
+		}
+		if err != nil {
+			d.noteUnsent(parcels)
+			return fmt.Errorf("device: publish %d readings of %s: %w", len(parcels), d.cfg.ID, err)
 		}
 	}
-	return errors.Join(failed, d.cfg.Outbox.Published(d.cfg.ID, acknowledged...))
+	return nil
+}
+
+// sendOver publishes parcels over one connection, all in flight at once, and returns those that
+// were not acknowledged.
+func (d *Device) sendOver(ctx context.Context, conn *mqtt.Conn, parcels []Parcel) ([]Parcel, error) {
+	topic := mqtt.ReadingsTopic(d.cfg.ID)
+	acknowledged := make([]func(context.Context) error, len(parcels))
+	for i, p := range parcels {
+		acknowledged[i] = conn.Publish(topic, p.Reading)
+	}
+	var left []Parcel
+	var done []uint64
+	for i, p := range parcels {
+		if err := acknowledged[i](ctx); err != nil {
+			left = append(left, p)
+		} else {
+			done = append(done, p.Sequence)
+		}
+	}
+	if err := d.published(done); err != nil {
+		return left, err
+	}
+	if ctx.Err() != nil && len(left) > 0 {
+		return left, context.Cause(ctx)
+	}
+	if len(left) > 0 { // whatever the reason, another connection is needed
+		d.line.Drop(conn)
+		conn.Close()
+	}
+	return left, nil
+}
+
+// published notes acknowledgements; a reading whose receipt nobody waits for has arrived.
+func (d *Device) published(sequences []uint64) error {
+	if d.cfg.StreamKeys != nil {
+		return d.cfg.Outbox.Published(d.cfg.ID, sequences...)
+	}
+	if err := d.cfg.Outbox.Release(d.cfg.ID, sequences...); err != nil {
+		return err
+	}
+	d.forget(sequences)
+	return nil
+}
+
+// forget ends the wait for readings.
+func (d *Device) forget(sequences []uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, seq := range sequences {
+		delete(d.sentAt, seq)
+	}
+	close(d.settled)
+	d.settled = make(chan struct{})
+}
+
+func (d *Device) noteUnsent(parcels []Parcel) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range parcels {
+		delete(d.sentAt, p.Sequence)
+	}
 }
 
 // resendLimit bounds the readings that are sent again at once.
@@ -175,7 +260,7 @@ func (d *Device) sendAgain() {
 			return
 		case <-t.C:
 		}
-		if !d.client.IsConnectionOpen() {
+		if !d.line.Up() {
 			continue
 		}
 		due, err := d.due()
@@ -183,10 +268,6 @@ func (d *Device) sendAgain() {
 			d.cfg.Logger.Error("outbox cannot be read", "device", d.cfg.ID, "error", err)
 			continue
 		}
-		if len(due) == 0 {
-			continue
-		}
-		d.noteSent(due)
 		if err := d.send(d.ctx, due); err != nil && d.ctx.Err() == nil {
 			d.cfg.Logger.Warn("readings not acknowledged yet; they will be sent again", "device", d.cfg.ID, "readings", len(due), "error", err)
 		}
@@ -194,26 +275,24 @@ func (d *Device) sendAgain() {
 }
 
 // due returns readings left over from an earlier run that the broker never acknowledged, and
-// those whose receipt is overdue.
+// those whose receipt is overdue, and counts them as sent now.
 func (d *Device) due() ([]Parcel, error) {
+	now := time.Now()
 	d.storing.Lock()
-	waiting, err := d.cfg.Outbox.Waiting(d.cfg.ID, resendLimit)
-	d.storing.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	var due []Parcel
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range waiting {
-		at, sent := d.sentAt[p.Sequence]
-		if !sent && p.Published {
-			d.sentAt[p.Sequence] = time.Now() // sent by an earlier run; its receipt may be under way
-			continue
+	defer d.storing.Unlock()
+	due, err := d.cfg.Outbox.Waiting(d.cfg.ID, resendLimit, func(seq uint64, published bool) bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		at, sent := d.sentAt[seq]
+		if sent {
+			return d.cfg.StreamKeys != nil && now.Sub(at) > d.cfg.ReceiptTimeout
 		}
-		if !sent || (time.Since(at) > d.cfg.ReceiptTimeout && d.cfg.StreamKeys != nil) {
-			due = append(due, p)
+		if published && d.cfg.StreamKeys != nil {
+			d.sentAt[seq] = now // sent by an earlier run; its receipt may be under way
+			return false
 		}
-	}
-	return due, nil
+		return true
+	})
+	d.noteSent(due)
+	return due, err
 }

@@ -7,9 +7,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/anchorline/anchorline/internal/durable"
 )
 
 // An Outbox is a device's memory: the next sequence number, and every reading until its receipt
@@ -41,6 +44,10 @@ var (
 // ErrOutboxInUse is returned while another process has the outbox open.
 var ErrOutboxInUse = errors.New("device: outbox is in use by another process")
 
+// ErrOutboxDamaged is wrapped when the file does not hold what was written. Going on could use a
+// sequence number twice: register the device anew under another id.
+var ErrOutboxDamaged = errors.New("device: outbox is damaged")
+
 // OpenOutbox opens or creates the outbox at path.
 func OpenOutbox(path string) (*Outbox, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
@@ -61,20 +68,24 @@ func OpenOutbox(path string) (*Outbox, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("device: prepare outbox: %w", err), db.Close())
 	}
+	// A new file must be there after a power cut, or its sequence numbers are used again.
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return &Outbox{db: db}, nil
 }
 
 // Close closes the file.
 func (o *Outbox) Close() error { return o.db.Close() }
 
-// Put signs and stores n readings under the next sequence numbers. make is called with each
+// Put signs and stores n readings under the next sequence numbers. sign is called with each
 // number; when it fails nothing is stored and no number is used.
-func (o *Outbox) Put(device string, n int, make func(i int, sequence uint64) ([]byte, error)) ([]Parcel, error) {
+func (o *Outbox) Put(device string, n int, sign func(i int, sequence uint64) ([]byte, error)) ([]Parcel, error) {
 	parcels := []Parcel{}
 	err := o.update(device, func(tx *bbolt.Tx, t *Tally) error {
 		for i := range n {
 			seq := t.Signed + 1
-			r, err := make(i, seq)
+			r, err := sign(i, seq)
 			if err != nil {
 				return err
 			}
@@ -128,6 +139,27 @@ func (o *Outbox) Verified(device string, sequences ...uint64) error {
 	})
 }
 
+// Release notes that the broker acknowledged these readings, and lets go of them: nobody waits for
+// their receipts.
+func (o *Outbox) Release(device string, sequences ...uint64) error {
+	return o.update(device, func(tx *bbolt.Tx, t *Tally) error {
+		b := tx.Bucket(bucketParcels)
+		for _, seq := range sequences {
+			v := b.Get(parcelKey(device, seq))
+			if len(v) == 0 {
+				continue
+			}
+			if v[0] == 0 {
+				t.Published++
+			}
+			if err := b.Delete(parcelKey(device, seq)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Parcel returns a reading that waits for its receipt, and false for one that does not.
 func (o *Outbox) Parcel(device string, sequence uint64) (Parcel, bool, error) {
 	var p Parcel
@@ -142,16 +174,21 @@ func (o *Outbox) Parcel(device string, sequence uint64) (Parcel, bool, error) {
 	return p, ok, err
 }
 
-// Waiting returns the oldest readings of a device that wait for their receipts, at most limit.
-func (o *Outbox) Waiting(device string, limit int) ([]Parcel, error) {
+// Waiting returns the oldest readings of a device that are still in the outbox and that want
+// wants, at most limit; a nil want wants all.
+func (o *Outbox) Waiting(device string, limit int, want func(sequence uint64, published bool) bool) ([]Parcel, error) {
 	var out []Parcel
 	err := o.db.View(func(tx *bbolt.Tx) error {
 		prefix := append([]byte(device), 0)
 		c := tx.Bucket(bucketParcels).Cursor()
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(out) < limit; k, v = c.Next() {
-			out = append(out, Parcel{
-				Sequence: binary.BigEndian.Uint64(k[len(prefix):]), Published: v[0] != 0, Reading: bytes.Clone(v[1:]),
-			})
+			if len(k) != len(prefix)+8 || len(v) == 0 {
+				return fmt.Errorf("%w: reading at %x of %s", ErrOutboxDamaged, k, device)
+			}
+			seq, published := binary.BigEndian.Uint64(k[len(prefix):]), v[0] != 0
+			if want == nil || want(seq, published) {
+				out = append(out, Parcel{Sequence: seq, Published: published, Reading: bytes.Clone(v[1:])})
+			}
 		}
 		return nil
 	})
@@ -161,16 +198,19 @@ func (o *Outbox) Waiting(device string, limit int) ([]Parcel, error) {
 // Tally returns a device's counts.
 func (o *Outbox) Tally(device string) (Tally, error) {
 	var t Tally
-	err := o.db.View(func(tx *bbolt.Tx) error {
-		t = loadTally(tx, device)
-		return nil
+	err := o.db.View(func(tx *bbolt.Tx) (err error) {
+		t, err = loadTally(tx, device)
+		return err
 	})
 	return t, err
 }
 
 func (o *Outbox) update(device string, f func(*bbolt.Tx, *Tally) error) error {
 	err := o.db.Update(func(tx *bbolt.Tx) error {
-		t := loadTally(tx, device)
+		t, err := loadTally(tx, device)
+		if err != nil {
+			return err
+		}
 		if err := f(tx, &t); err != nil {
 			return err
 		}
@@ -185,14 +225,17 @@ func (o *Outbox) update(device string, f func(*bbolt.Tx, *Tally) error) error {
 	return nil
 }
 
-func loadTally(tx *bbolt.Tx, device string) Tally {
+func loadTally(tx *bbolt.Tx, device string) (Tally, error) {
 	v := tx.Bucket(bucketTallies).Get([]byte(device))
+	if v == nil {
+		return Tally{}, nil
+	}
 	if len(v) != 24 {
-		return Tally{}
+		return Tally{}, fmt.Errorf("%w: counts of %s", ErrOutboxDamaged, device)
 	}
 	return Tally{
 		Signed: binary.BigEndian.Uint64(v), Published: binary.BigEndian.Uint64(v[8:]), Verified: binary.BigEndian.Uint64(v[16:]),
-	}
+	}, nil
 }
 
 func parcelKey(device string, seq uint64) []byte {

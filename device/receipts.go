@@ -24,39 +24,39 @@ type Verified struct {
 // ErrUnpinned is wrapped when a receipt names a stream whose key the device does not know.
 var ErrUnpinned = errors.New("device: no key is pinned for this stream")
 
-func (d *Device) connected(c paho.Client) {
+// subscribe asks for the device's receipts. Without them readings are sent again, so a refusal is
+// reported and the device goes on.
+func (d *Device) subscribe(conn *mqtt.Conn) {
 	if d.cfg.StreamKeys == nil {
 		return
 	}
-	tok := c.Subscribe(mqtt.ReceiptsTopic(d.cfg.ID), 1, nil)
-	select {
-	case <-tok.Done():
-		if err := tok.Error(); err != nil {
-			d.cfg.Logger.Warn("no receipts: subscription failed", "device", d.cfg.ID, "error", err)
-		}
-	case <-d.ctx.Done():
+	if err := conn.Subscribe(d.ctx, mqtt.ReceiptsTopic(d.cfg.ID)); err != nil && d.ctx.Err() == nil {
+		d.cfg.Logger.Warn("no receipts", "device", d.cfg.ID, "error", err)
 	}
 }
 
-// take hands a message on without ever blocking the connection; what does not fit is not
-// acknowledged, and the broker delivers it again.
-func (d *Device) take(receipts chan<- []byte, m paho.Message) {
+// take hands a message on without ever blocking the connection. What does not fit is not
+// acknowledged: the broker delivers it again over the next connection, and the bridge sends the
+// receipt again when the reading comes again.
+func (d *Device) take(receipts chan<- paho.Message, m paho.Message) {
 	select {
-	case receipts <- m.Payload():
-		m.Ack()
+	case receipts <- m:
 	default:
 	}
 }
 
-func (d *Device) verifyReceipts(receipts <-chan []byte) {
+// verifyReceipts acknowledges a message after what it proves was stored. One that proves nothing is
+// acknowledged too: its reading is sent again and answered again.
+func (d *Device) verifyReceipts(receipts <-chan paho.Message) {
 	for {
 		select {
 		case <-d.ctx.Done():
 			return
-		case payload := <-receipts:
-			if err := d.accept(payload); err != nil {
+		case m := <-receipts:
+			if err := d.accept(m.Payload()); err != nil {
 				d.cfg.Logger.Error("receipt refused", "device", d.cfg.ID, "error", err)
 			}
+			m.Ack()
 		}
 	}
 }
@@ -112,13 +112,7 @@ func (d *Device) settle(good []Verified) error {
 	if err := d.cfg.Outbox.Verified(d.cfg.ID, sequences...); err != nil {
 		return err
 	}
-	d.mu.Lock()
-	for _, seq := range sequences {
-		delete(d.sentAt, seq)
-	}
-	close(d.settled)
-	d.settled = make(chan struct{})
-	d.mu.Unlock()
+	d.forget(sequences)
 	if d.cfg.OnReceipt != nil {
 		for _, v := range good {
 			d.cfg.OnReceipt(v)
@@ -127,20 +121,21 @@ func (d *Device) settle(good []Verified) error {
 	return nil
 }
 
-// Drain waits until every reading of the outbox has its receipt.
+// Drain waits until every reading of the outbox has its receipt, or, when receipts are not waited
+// for, until the broker acknowledged it.
 func (d *Device) Drain(ctx context.Context) error {
 	for {
 		d.mu.Lock()
 		settled := d.settled
 		d.mu.Unlock()
-		waiting, err := d.cfg.Outbox.Waiting(d.cfg.ID, 1)
+		waiting, err := d.cfg.Outbox.Waiting(d.cfg.ID, 1, nil)
 		if err != nil || len(waiting) == 0 {
 			return err
 		}
 		select {
 		case <-settled:
 		case <-ctx.Done():
-			return fmt.Errorf("device: %s still waits for the receipt of reading %d: %w", d.cfg.ID, waiting[0].Sequence, ctx.Err())
+			return fmt.Errorf("device: %s still waits for reading %d: %w", d.cfg.ID, waiting[0].Sequence, ctx.Err())
 		case <-d.ctx.Done():
 			return ErrClosed
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -31,6 +32,10 @@ var (
 	// ErrInvalidated: the transaction is in a block and was found invalid; it wrote nothing. A
 	// new proposal may succeed.
 	ErrInvalidated = errors.New("ledger: transaction invalidated")
+	// ErrRejected: the ordering service does not take the transaction as it is, for example because
+	// the certificate that signed it has expired since. Whether it took the same transaction before
+	// is unknown; a new proposal of something idempotent is safe.
+	ErrRejected = errors.New("ledger: transaction rejected by the ordering service")
 )
 
 // The chaincode's refusals, by code. They are final for the request as it is; the *record.Error
@@ -75,59 +80,70 @@ func classify(step, txID string, err error) error {
 	if err == nil {
 		return nil
 	}
-	text := describe(err)
-	if refusal, ok := refusalIn(text); ok {
-		return &Error{Step: step, TxID: txID, Kind: refusalKind(refusal.Code), Err: refusal}
+	said := describe(err)
+	for _, s := range said {
+		if refusal, ok := refusalIn(s); ok {
+			return &Error{Step: step, TxID: txID, Kind: refusalKind(refusal.Code), Err: refusal}
+		}
 	}
+	text := strings.Join(said, "; ")
 	return &Error{Step: step, TxID: txID, Kind: kindOf(err, text), Err: errors.New(text)}
 }
 
+// What Fabric v3 and gRPC say (core/endorser, core/handlers/auth, core/chaincode/lifecycle,
+// internal/pkg/gateway), by what it means for us.
+var (
+	// The server's certificate, or ours, does not fit the CAs that the two sides trust. gRPC
+	// reports it as Unavailable, as if it passed.
+	untrusted = []string{
+		"x509:", "certificate signed by unknown authority", "tls: first record does not look like a TLS handshake",
+		"tls: bad certificate", "tls: unknown certificate", "tls: certificate required", "tls: failed to verify certificate",
+	}
+	denied = []string{"access denied", "identity expired", "creator org unknown"}
+	// A chaincode definition that changed, is not approved yet or not installed yet is not among
+	// these: an upgrade passes.
+	misconfigured = []string{"incorrect timestamp", "could not get chaincode definition for", "channel does not exist"}
+	rejected      = "received unsuccessful response from orderer"
+)
+
 func kindOf(err error, text string) error {
-	has := func(parts ...string) bool {
-		for _, p := range parts {
-			if strings.Contains(text, p) {
-				return true
-			}
-		}
-		return false
+	has := func(parts []string) bool {
+		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
 	}
 	var submit *client.SubmitError
 	var commit *client.CommitStatusError
+	code := status.Code(err)
 	switch {
-	case has("x509:", "certificate signed by unknown authority", "tls: "):
+	case has(untrusted):
 		return ErrConfig
-	case has("access denied", "identity expired", "creator org unknown", "failed to deserialize creator"):
+	case has(denied), code == codes.PermissionDenied, code == codes.Unauthenticated:
 		return ErrDenied
-	case status.Code(err) == codes.PermissionDenied || status.Code(err) == codes.Unauthenticated:
-		return ErrDenied
-	case has("incorrect timestamp", "is not within acceptable", "chaincode definition for", "no endorsers", "channel does not exist"):
+	case has(misconfigured):
 		return ErrConfig
+	case errors.As(err, &submit) && strings.Contains(text, rejected):
+		return ErrRejected
 	case errors.As(err, &submit), errors.As(err, &commit):
 		return ErrUnknownOutcome
 	}
 	return ErrUnavailable
 }
 
-// describe joins the status text and the details of every endorser into one line.
-func describe(err error) string {
+// describe lists the status text and the details of every endorser.
+func describe(err error) []string {
 	st, ok := status.FromError(err)
 	if !ok {
-		var s interface{ GRPCStatus() *status.Status }
-		if !errors.As(err, &s) {
-			return err.Error()
-		}
-		st = s.GRPCStatus()
+		return []string{err.Error()}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || st.Code() == codes.DeadlineExceeded {
-		return "no answer within the deadline: is the peer hung, or the network too slow?"
+		return []string{"no answer within the deadline: is the peer hung, or the network too slow?"}
 	}
-	parts := []string{st.Message()}
+	said := []string{st.Message()}
 	for _, d := range st.Details() {
 		if d, ok := d.(*gateway.ErrorDetail); ok {
-			parts = append(parts, fmt.Sprintf("%s (%s): %s", d.GetAddress(), d.GetMspId(), d.GetMessage()))
+			said = append(said, fmt.Sprintf("%s (%s): %s", d.GetAddress(), d.GetMspId(), d.GetMessage()))
 		}
 	}
-	return strings.Join(parts, "; ")
+	return said
 }
 
 // refusalIn finds our chaincode's error in Fabric's text, which wraps it as
@@ -138,7 +154,6 @@ func refusalIn(text string) (*record.Error, bool) {
 	if !found {
 		return nil, false
 	}
-	rest, _, _ = strings.Cut(rest, "; ")
 	if e, ok := record.ParseError(rest); ok {
 		return e, true
 	}

@@ -23,16 +23,17 @@ type Event struct {
 // reopen is the pause before a closed event stream is opened again.
 const reopen = time.Second
 
-// Watch calls f with every event from now on, until ctx ends. Events are hints: while the
-// network is away they are missed (lost is called when a stream ends, so that a cache can be
-// emptied), and f may see the same event twice.
-func (c *Client) Watch(ctx context.Context, f func(Event), lost func(error)) {
+// Watch calls f with every event until ctx ends. While the network is away events are missed:
+// missed is called whenever that may have happened, and whoever caches MUST forget all then. What
+// is asked after missed returned is followed by every event that changes it. f may see an event
+// twice.
+func (c *Client) Watch(ctx context.Context, f func(Event), missed func(error)) {
 	for ctx.Err() == nil {
-		err := c.watchOnce(ctx, f)
+		err := c.watchOnce(ctx, f, missed)
 		if ctx.Err() != nil {
 			return
 		}
-		lost(err)
+		missed(err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(reopen):
@@ -40,10 +41,17 @@ func (c *Client) Watch(ctx context.Context, f func(Event), lost func(error)) {
 	}
 }
 
-func (c *Client) watchOnce(ctx context.Context, f func(Event)) error {
+// watchOnce reads one stream of events, from the block that is next when missed is called: the
+// peer opens a stream some time after it was asked to, and says nothing when it has.
+func (c *Client) watchOnce(ctx context.Context, f func(Event), missed func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events, err := c.network.ChaincodeEvents(ctx, c.profile.Chaincode)
+	next, err := c.Height(ctx)
+	if err != nil {
+		return err
+	}
+	missed(nil)
+	events, err := c.network.ChaincodeEvents(ctx, c.profile.Chaincode, client.WithStartBlock(next))
 	if err != nil {
 		return classify("open event stream", "", err)
 	}

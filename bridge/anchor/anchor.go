@@ -64,49 +64,70 @@ func (a *Anchorer) Notify() {
 	}
 }
 
-// Run anchors until ctx ends, beginning with what a crash left unfinished.
+// backoff between attempts at one step.
+const (
+	minBackoff = 250 * time.Millisecond
+	maxBackoff = 15 * time.Second
+)
+
+// Run anchors until ctx ends, beginning with what a crash left unfinished. What passes by itself
+// (a ledger that is away, a full disk) is waited for, however long it takes.
 func (a *Anchorer) Run(ctx context.Context) error {
 	a.Notify()
-	for {
-		b, err := a.spool.Oldest(spool.Sealed, spool.Prepared)
-		if errors.Is(err, spool.ErrNotFound) {
-			b, err = a.next(ctx)
+	failures, pause := 0, minBackoff
+	for ctx.Err() == nil {
+		b, err := a.current(ctx)
+		if err == nil {
+			err = a.advance(ctx, b)
 		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failures, pause = 0, minBackoff
+			continue
+		}
+		failures++
+		if lasting(err, failures) {
+			return fmt.Errorf("%w: %w", ErrHalted, err)
+		}
+		a.logger.Warn("anchoring delayed; readings are kept", "error", err, "again_in", pause)
+		if sleep(ctx, pause) != nil {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		if err := a.finish(ctx, b); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		a.Notify()
+		pause = min(2*pause, maxBackoff)
 	}
+	return nil
 }
 
-// next waits for readings, lets the batch linger, and seals it.
+// current returns the batch that is on its way, sealing the next when there is none.
+func (a *Anchorer) current(ctx context.Context) (*spool.Batch, error) {
+	b, err := a.spool.Oldest(spool.Sealed, spool.Prepared)
+	if errors.Is(err, spool.ErrNotFound) {
+		return a.next(ctx)
+	}
+	return b, err
+}
+
+// next waits for readings, lets the batch linger, and seals it. Looking at the books before it
+// waits, it does not depend on a token that an attempt that failed has used up.
 func (a *Anchorer) next(ctx context.Context) (*spool.Batch, error) {
 	for {
+		books, err := a.spool.Books()
+		if err != nil {
+			return nil, err
+		}
+		if books.Accepted > books.Sealed {
+			if err := a.linger(ctx, books); err != nil {
+				return nil, err
+			}
+			return a.spool.Seal(a.cfg.MaxBatch)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-a.work:
 		}
-		books, err := a.spool.Books()
-		if err != nil {
-			return nil, err
-		}
-		if books.Accepted == books.Sealed {
-			continue
-		}
-		if err := a.linger(ctx, books); err != nil {
-			return nil, err
-		}
-		return a.spool.Seal(a.cfg.MaxBatch)
 	}
 }
 
@@ -130,56 +151,52 @@ func (a *Anchorer) linger(ctx context.Context, books spool.Books) error {
 	return nil
 }
 
-// backoff between attempts at one batch.
-const (
-	minBackoff = 250 * time.Millisecond
-	maxBackoff = 15 * time.Second
-)
+// patience is how many times in a row a step may fail for a reason that usually lasts but can be
+// a peer that lags behind the others, or an upgrade under way: some four minutes.
+const patience = 20
 
-// finish takes one batch as far as committed, however long the ledger is away.
-func (a *Anchorer) finish(ctx context.Context, b *spool.Batch) error {
-	pause := minBackoff
-	for {
-		err := a.advance(ctx, b)
-		if err != nil && lasting(err) {
-			return fmt.Errorf("%w: batch %d: %w", ErrHalted, b.Number, err)
-		}
-		if err != nil {
-			a.logger.Warn("anchoring delayed; readings are kept", "batch", b.Number, "state", b.State, "error", err, "again_in", pause)
-			if err := sleep(ctx, pause); err != nil {
-				return err
-			}
-			pause = min(2*pause, maxBackoff)
-		}
-		if b, err = a.spool.Batch(b.Number); err != nil {
-			return err
-		}
-		if b.State == spool.Committed {
-			a.courier.Notify()
-			return nil
+// lasting reports whether trying again cannot help, after so many failures in a row. A full disk
+// is not lasting, nor is a ledger that is away.
+func lasting(err error, failures int) bool {
+	for _, never := range []error{
+		archive.ErrConflict, archive.ErrDamaged, spool.ErrState, spool.ErrDamaged,
+		ledger.ErrEquivocation, ledger.ErrInvalidArgument, ledger.ErrDenied, ledger.ErrConfig,
+	} {
+		if errors.Is(err, never) {
+			return true
 		}
 	}
-}
-
-// lasting reports whether trying again cannot help. A full disk is not lasting, nor is a ledger
-// that is away.
-func lasting(err error) bool {
-	var refused *ledger.Error
-	if errors.As(err, &refused) {
-		return !ledger.Passing(err)
+	for _, perhaps := range []error{
+		ledger.ErrConflict, ledger.ErrNotFound, ledger.ErrForbidden, ledger.ErrAlreadyExists,
+		ledger.ErrInvalidated, ledger.ErrRejected,
+	} {
+		if errors.Is(err, perhaps) {
+			return failures >= patience
+		}
 	}
-	return errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrDamaged) || errors.Is(err, spool.ErrState)
+	return false
 }
 
 // advance takes a batch one step further.
 func (a *Anchorer) advance(ctx context.Context, b *spool.Batch) error {
 	if b.State == spool.Sealed {
-		return a.prepare(ctx, b)
+		if err := a.prepare(ctx, b); err != nil {
+			return fmt.Errorf("prepare batch %d: %w", b.Number, err)
+		}
+		return nil
 	}
+	if err := a.submit(ctx, b); err != nil {
+		return fmt.Errorf("submit batch %d: %w", b.Number, err)
+	}
+	return nil
+}
+
+// submit submits the stored transaction. One that the ledger will never take is replaced, but the
+// fault is still one: without a pause between attempts it would fill the ledger with transactions.
+func (a *Anchorer) submit(ctx context.Context, b *spool.Batch) error {
 	commit, err := a.ledger.Submit(ctx, b.Transaction)
-	if errors.Is(err, ledger.ErrInvalidated) {
-		a.logger.Warn("anchor transaction invalidated; proposing again", "batch", b.Number, "tx", b.Commit.TransactionID, "error", err)
-		return a.endorse(ctx, b)
+	if errors.Is(err, ledger.ErrInvalidated) || errors.Is(err, ledger.ErrRejected) {
+		return errors.Join(err, a.endorse(ctx, b))
 	}
 	if err != nil {
 		return err
@@ -224,6 +241,7 @@ func (a *Anchorer) committed(b *spool.Batch, c spool.Commit) error {
 	if err := a.spool.Commit(b.Number, c); err != nil {
 		return err
 	}
+	a.courier.Notify()
 	a.logger.Info("anchored", "batch", b.Number, "readings", b.Size(), "block", c.Block, "tx", c.TransactionID)
 	return nil
 }

@@ -91,37 +91,51 @@ func (c *Courier) Run(ctx context.Context) error {
 	}
 }
 
-// deliverAll delivers the committed batches, oldest first. A broker that is away only delays
-// them.
+// deliverAll delivers the committed batches, oldest first. A broker that is away or a full disk
+// only delays them.
 func (c *Courier) deliverAll(ctx context.Context) error {
 	pause := minBackoff
 	for ctx.Err() == nil {
-		b, err := c.spool.Oldest(spool.Committed)
-		if errors.Is(err, spool.ErrNotFound) {
+		err := c.deliver(ctx)
+		switch {
+		case errors.Is(err, spool.ErrNotFound), ctx.Err() != nil:
+			return nil
+		case err == nil:
+			pause = minBackoff
+			continue
+		case lasting(err, 0) || errors.Is(err, errUnreceiptable):
+			return fmt.Errorf("%w: %w", ErrHalted, err)
+		}
+		c.logger.Warn("receipts delayed", "error", err, "again_in", pause)
+		if sleep(ctx, pause) != nil {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		messages, err := c.receipts(b)
-		if err != nil {
-			return fmt.Errorf("%w: receipts of batch %d: %w", ErrHalted, b.Number, err)
-		}
-		if err := c.publish(ctx, messages); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			c.logger.Warn("receipts delayed", "batch", b.Number, "error", err, "again_in", pause)
-			if sleep(ctx, pause) != nil {
-				return nil
-			}
-			pause = min(2*pause, maxBackoff)
-			continue
-		}
-		if err := c.spool.Receipt(b.Number); err != nil {
-			return err
-		}
-		pause = minBackoff
+		pause = min(2*pause, maxBackoff)
+	}
+	return nil
+}
+
+// errUnreceiptable is wrapped when no receipts can be made of what the spool or archive holds.
+var errUnreceiptable = errors.New("no receipts can be made")
+
+// deliver delivers the oldest committed batch, or returns spool.ErrNotFound.
+func (c *Courier) deliver(ctx context.Context) error {
+	b, err := c.spool.Oldest(spool.Committed)
+	if err != nil {
+		return err
+	}
+	messages, err := c.receipts(b)
+	if err == nil {
+		err = c.publish(ctx, messages)
+	}
+	if err == nil {
+		err = c.spool.Receipt(b.Number)
+	}
+	if errors.Is(err, archive.ErrNotFound) || errors.Is(err, spool.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", errUnreceiptable, err)
+	}
+	if err != nil {
+		return fmt.Errorf("receipts of batch %d: %w", b.Number, err)
 	}
 	return nil
 }
@@ -160,7 +174,7 @@ func (c *Courier) receipts(b *spool.Batch) ([]message, error) {
 	for i, e := range file.Entries {
 		r, err := reading.Parse(e.Reading)
 		if err != nil {
-			return nil, fmt.Errorf("reading %d: %w", i, err)
+			return nil, fmt.Errorf("%w: reading %d: %w", errUnreceiptable, i, err)
 		}
 		path, err := tree.Inclusion(uint64(i))
 		if err != nil {
@@ -194,11 +208,11 @@ func (c *Courier) signed(b *spool.Batch, root merkle.Hash) (*receipt.Signed, err
 func (c *Courier) claims(b *spool.Batch) (receipt.Claims, error) {
 	a, err := record.ParseAnchor(b.Anchor)
 	if err != nil {
-		return receipt.Claims{}, err
+		return receipt.Claims{}, fmt.Errorf("%w: %w", errUnreceiptable, err)
 	}
 	id, err := hex.DecodeString(b.Commit.TransactionID)
 	if err != nil || len(id) != 32 {
-		return receipt.Claims{}, fmt.Errorf("transaction id %q is not 32 bytes in hexadecimal", b.Commit.TransactionID)
+		return receipt.Claims{}, fmt.Errorf("%w: transaction id %q is not 32 bytes in hexadecimal", errUnreceiptable, b.Commit.TransactionID)
 	}
 	return receipt.Claims{
 		Stream: a.Stream, Ledger: c.ledger, Number: b.Number, Anchor: a.Hash(),

@@ -32,8 +32,9 @@ const (
 	version = 1
 )
 
-// maxEntries bounds what a damaged header can make us allocate.
-const maxEntries = 1 << 24
+// minEntry is the length of the shortest entry: what a header can make us allocate is bounded by
+// the length of the file.
+const minEntry = 3
 
 func (b *Batch) encode() ([]byte, error) {
 	var buf bytes.Buffer
@@ -53,7 +54,7 @@ func (b *Batch) encode() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// trailer is the length of the checksum item: a head of two bytes and the hash.
+// trailer is the length of the checksum item: a head of two bytes (0x58 0x20) and the hash.
 const trailer = 2 + sha256.Size
 
 func decode(data []byte) (*Batch, error) {
@@ -62,7 +63,7 @@ func decode(data []byte) (*Batch, error) {
 	}
 	body := data[:len(data)-trailer]
 	sum := sha256.Sum256(body)
-	if !bytes.Equal(data[len(body)+2:], sum[:]) {
+	if !bytes.Equal(data[len(body):], append([]byte{0x58, sha256.Size}, sum[:]...)) {
 		return nil, errors.New("checksum does not match: restore the file from a backup")
 	}
 	dec := cbor.NewDecoder(bytes.NewReader(body))
@@ -73,7 +74,7 @@ func decode(data []byte) (*Batch, error) {
 	if h.Magic != magic || h.Version != version {
 		return nil, fmt.Errorf("not a batch file of version %d", version)
 	}
-	if h.Size > maxEntries {
+	if h.Size > uint64(len(body)/minEntry) {
 		return nil, fmt.Errorf("header claims %d readings", h.Size)
 	}
 	b := &Batch{Anchor: h.Anchor, Entries: make([]Entry, 0, h.Size)}

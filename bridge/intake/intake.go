@@ -13,8 +13,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -50,12 +50,20 @@ func New(c Checker, s Store, observe Observer, now func() time.Time, logger *slo
 	return &Intake{checker: c, store: s, observe: observe, now: now, logger: logger}
 }
 
-// window bounds the messages in memory between the socket and the spool. Brokers keep fewer in
-// flight to one client unless told otherwise; when it is full the session is torn down.
-const window = 8192
+// window bounds the messages in memory between the socket and the spool. MQTT numbers what is in
+// flight with 16 bits, so a broker's QoS 1 alone never fills it.
+const window = 1 << 16
+
+// maxWaiting bounds their bytes: a thousand of the largest readings. When either is exceeded the
+// session is torn down.
+const maxWaiting = 64 << 20
 
 // maxCommit bounds the messages of one fsync.
 const maxCommit = 2048
+
+// workers judge at a time: more than there are cores, because some wait for the ledger's word on
+// a device while the others' messages can go on.
+const workers = 32
 
 // A delivery is one message on its way; verdict is ready when judged is closed.
 type delivery struct {
@@ -66,115 +74,182 @@ type delivery struct {
 	err      error
 }
 
+// How long intake rests after a fault before it connects again: longer each time, until a
+// message could be stored.
+const (
+	minPause = 250 * time.Millisecond
+	maxPause = 15 * time.Second
+)
+
 // Run takes messages from the session until ctx ends. Messages that were stored before are
 // acknowledged; the others stay with the broker.
 func (in *Intake) Run(ctx context.Context, s *Session) error {
+	pause := minPause
 	for ctx.Err() == nil {
-		if err := in.flow(ctx, s); err != nil && ctx.Err() == nil {
-			in.logger.Warn("intake paused: nothing is lost, the broker keeps what comes", "error", err, "again_in", retryPause)
-			wait(ctx, retryPause)
+		f := in.newFlow(ctx)
+		err := f.run(s)
+		if ctx.Err() != nil {
+			break
 		}
+		if f.stored {
+			pause = minPause
+		}
+		in.logger.Warn("intake paused: nothing is lost, the broker keeps what comes", "error", err, "again_in", pause)
+		wait(ctx, pause)
+		pause = min(2*pause, maxPause)
 	}
 	return nil
 }
 
-// retryPause is how long intake rests after a fault before it connects again.
-const retryPause = 2 * time.Second
+// A flow is one connection: messages in order through the workers to the store, until ctx ends or
+// something fails.
+type flow struct {
+	*Intake
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	queue   chan *delivery
+	work    chan *delivery
+	waiting atomic.Int64 // bytes
+	stored  bool         // something was
+}
 
-// flow is one session: connected, messages in order through the workers to the spool, until ctx
-// ends or something fails.
-func (in *Intake) flow(ctx context.Context, s *Session) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	queue := make(chan *delivery, window)
-	work := make(chan *delivery, window)
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() { in.judge(ctx, work) })
+func (in *Intake) newFlow(ctx context.Context) *flow {
+	f := &flow{
+		Intake: in,
+		queue:  make(chan *delivery, window),
+		// What is not judged is in queue or in the batch of keep, so sending to work never blocks.
+		work: make(chan *delivery, window+maxCommit),
 	}
-	handle := func(m paho.Message) {
-		d := &delivery{message: m, received: in.now().UnixMilli(), judged: make(chan struct{})}
+	f.ctx, f.cancel = context.WithCancelCause(ctx)
+	return f
+}
+
+// farewell is how long a flow that ends may take to store and acknowledge what it has in hand.
+const farewell = 2 * time.Second
+
+func (f *flow) run(s *Session) error {
+	var tasks sync.WaitGroup
+	defer tasks.Wait()
+	defer f.cancel(nil)
+	for range workers {
+		tasks.Go(f.judge)
+	}
+	conn, err := s.open(f.ctx, f.take)
+	if err != nil {
+		return err
+	}
+	kept := make(chan struct{})
+	tasks.Go(func() {
 		select {
-		case queue <- d:
-			work <- d // as large as queue, and emptied first
-		default:
-			cancel(fmt.Errorf("intake: %d messages wait for the spool", window))
+		case <-f.ctx.Done():
+		case <-conn.Done():
+			f.cancel(conn.Err())
 		}
+		// A broker that hangs may hold an acknowledgement: closing the connection frees it.
+		select {
+		case <-kept:
+		case <-time.After(farewell):
+		}
+		s.close(conn)
+	})
+	f.cancel(f.keep())
+	close(kept)
+	return context.Cause(f.ctx)
+}
+
+// take hands a message on without ever blocking the connection.
+func (f *flow) take(m paho.Message) {
+	d := &delivery{message: m, received: f.now().UnixMilli(), judged: make(chan struct{})}
+	if n := f.waiting.Load(); n > maxWaiting {
+		f.cancel(fmt.Errorf("intake: %d bytes wait for the spool", n))
+		return
 	}
-	stop, err := s.open(ctx, handle, func(err error) { cancel(err) })
-	if err == nil {
-		err = in.keep(ctx, queue)
+	select {
+	case f.queue <- d:
+		f.waiting.Add(int64(len(m.Payload())))
+		f.work <- d
+	default:
+		f.cancel(fmt.Errorf("intake: %d messages wait for the spool", window))
 	}
-	cancel(err)
-	stop()
-	workers.Wait()
-	return context.Cause(ctx)
 }
 
 // judge has messages judged, several workers at a time.
-func (in *Intake) judge(ctx context.Context, work <-chan *delivery) {
+func (f *flow) judge() {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-f.ctx.Done():
 			return
-		case d := <-work:
-			d.verdict, d.err = in.checker.Check(ctx, d.message.Topic(), d.message.Payload())
+		case d := <-f.work:
+			d.verdict, d.err = f.checker.Check(f.ctx, d.message.Topic(), d.message.Payload())
 			close(d.judged)
 		}
 	}
 }
 
-// keep stores messages in the order in which they came, as many as are ready in one commit, and
+// keep stores messages in the order in which they came, as many as are there in one commit, and
 // acknowledges them.
-func (in *Intake) keep(ctx context.Context, queue <-chan *delivery) error {
+func (f *flow) keep() error {
 	batch := make([]*delivery, 0, maxCommit)
 	for {
 		batch = batch[:0]
 		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case d := <-queue:
+		case <-f.ctx.Done():
+			return context.Cause(f.ctx)
+		case d := <-f.queue:
 			batch = append(batch, d)
 		}
 		for more := true; more && len(batch) < maxCommit; {
 			select {
-			case d := <-queue:
+			case d := <-f.queue:
 				batch = append(batch, d)
 			default:
 				more = false
 			}
 		}
-		if err := in.commit(ctx, batch); err != nil {
+		if err := f.commit(batch); err != nil {
 			return err
 		}
 	}
 }
 
-func (in *Intake) commit(ctx context.Context, batch []*delivery) error {
-	items := make([]spool.Item, len(batch))
-	for i, d := range batch {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-d.judged:
-		}
-		if d.err != nil {
-			return d.err
-		}
-		items[i] = spool.Item{
-			Topic: d.message.Topic(), Payload: d.message.Payload(), Received: d.received,
-			Reading: d.verdict.Reading, Reason: d.verdict.Reason, Detail: d.verdict.Detail,
-		}
+// commit stores and acknowledges a batch. What came before a message that cannot be judged now is
+// stored all the same: else one device that the ledger cannot answer for would hold up the rest.
+func (f *flow) commit(batch []*delivery) error {
+	items, failed := f.await(batch)
+	if len(items) == 0 {
+		return failed
 	}
-	outcomes, err := in.store.Append(items)
+	outcomes, err := f.store.Append(items)
 	if err != nil {
 		return err
 	}
-	for i, d := range batch {
+	f.stored = true
+	for i, d := range batch[:len(items)] {
 		d.message.Ack()
-		in.observe(items[i], outcomes[i])
+		f.waiting.Add(-int64(len(d.message.Payload())))
+		f.observe(items[i], outcomes[i])
 	}
-	return nil
+	return failed
+}
+
+// await returns the messages of the batch up to the first that cannot be judged.
+func (f *flow) await(batch []*delivery) ([]spool.Item, error) {
+	items := make([]spool.Item, 0, len(batch))
+	for _, d := range batch {
+		select {
+		case <-f.ctx.Done():
+			return items, context.Cause(f.ctx)
+		case <-d.judged:
+		}
+		if d.err != nil {
+			return items, d.err
+		}
+		items = append(items, spool.Item{
+			Topic: d.message.Topic(), Payload: d.message.Payload(), Received: d.received,
+			Reading: d.verdict.Reading, Reason: d.verdict.Reason, Detail: d.verdict.Detail,
+		})
+	}
+	return items, nil
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -101,7 +101,10 @@ func (w *writer) item(it Item) (Outcome, error) {
 	content := it.Reading.ContentHash()
 	seen := w.tx.Bucket(bucketSeen)
 	if v := seen.Get(deviceKey(device, seq)); v != nil {
-		first, position := v[:sha256.Size], number(v[sha256.Size:])
+		first, position, err := parseSeen(v)
+		if err != nil {
+			return Outcome{}, err
+		}
 		if bytes.Equal(first, content[:]) {
 			w.books.Duplicates++
 			return Outcome{Fate: Duplicate, Position: position}, nil
@@ -114,11 +117,19 @@ func (w *writer) item(it Item) (Outcome, error) {
 	if err := seen.Put(deviceKey(device, seq), binary.BigEndian.AppendUint64(content[:], position)); err != nil {
 		return Outcome{}, err
 	}
-	row := binary.BigEndian.AppendUint64(nil, uint64(it.Received))
+	row := key(uint64(max(0, it.Received))) // a clock before 1970 has no place in an anchor
 	if err := w.tx.Bucket(bucketReadings).Put(key(position), append(row, it.Reading.Bytes()...)); err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Fate: Accepted, Position: position}, w.track(device, seq)
+}
+
+// parseSeen reads what is kept of a reading for ever: the hash of its content and its position.
+func parseSeen(v []byte) (content []byte, position uint64, err error) {
+	if len(v) != sha256.Size+8 {
+		return nil, 0, fmt.Errorf("%w: a content hash and position of %d bytes", ErrDamaged, len(v))
+	}
+	return v[:sha256.Size], number(v[sha256.Size:]), nil
 }
 
 // A QuarantinedMessage is a refused message as it is kept.

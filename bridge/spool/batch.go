@@ -101,22 +101,31 @@ func (s *Spool) Prepare(n uint64, transaction []byte, c Commit) error {
 			return fmt.Errorf("%w: batch %d is %s, cannot be prepared", ErrState, n, b.State)
 		}
 		b.State, b.Transaction, b.Commit = Prepared, transaction, c
-		rows := tx.Bucket(bucketReadings)
-		for p := b.First; p <= b.Last; p++ {
-			if err := rows.Delete(key(p)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return dropRows(tx, b)
 	})
 }
 
-// Commit notes where on the ledger the anchor stands. The transaction's bytes are no longer
-// needed and are dropped.
+func dropRows(tx *bbolt.Tx, b *Batch) error {
+	rows := tx.Bucket(bucketReadings)
+	for p := b.First; p <= b.Last; p++ {
+		if err := rows.Delete(key(p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Commit notes where on the ledger the anchor stands. The transaction's bytes, and readings that are
+// still held because the anchor was found there before it was prepared, are no longer needed.
 func (s *Spool) Commit(n uint64, c Commit) error {
-	return s.step(n, func(_ *bbolt.Tx, b *Batch, books *Books) error {
+	return s.step(n, func(tx *bbolt.Tx, b *Batch, books *Books) error {
 		if b.State != Sealed && b.State != Prepared {
 			return fmt.Errorf("%w: batch %d is %s, cannot be committed", ErrState, n, b.State)
+		}
+		if b.State == Sealed {
+			if err := dropRows(tx, b); err != nil {
+				return err
+			}
 		}
 		b.State, b.Transaction, b.Commit = Committed, nil, c
 		books.Anchored += b.Size()

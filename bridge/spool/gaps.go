@@ -4,6 +4,7 @@ package spool
 
 import (
 	"bytes"
+	"fmt"
 
 	"go.etcd.io/bbolt"
 )
@@ -21,7 +22,11 @@ func (w *writer) track(device string, seq uint64) error {
 	devices := w.tx.Bucket(bucketDevices)
 	highest := uint64(0)
 	if v := devices.Get([]byte(device)); v != nil {
-		highest = number(v)
+		n, err := numbers(v, 1, "the highest sequence number of "+device)
+		if err != nil {
+			return err
+		}
+		highest = n[0]
 	}
 	if seq <= highest {
 		return w.fill(device, seq)
@@ -52,10 +57,17 @@ func (w *writer) fill(device string, seq uint64) error {
 	} else if !bytes.Equal(k, at) {
 		k, v = c.Prev()
 	}
-	if len(k) != len(at) || !bytes.HasPrefix(k, at[:len(device)+1]) || number(v) < seq {
+	if len(k) != len(at) || !bytes.HasPrefix(k, at[:len(device)+1]) {
 		return nil
 	}
-	from, to, batches := number(k[len(device)+1:]), number(v), number(v[8:])
+	run, err := numbers(v, 2, "a gap of "+device)
+	if err != nil {
+		return err
+	}
+	from, to, batches := number(k[len(device)+1:]), run[0], run[1]
+	if to < seq {
+		return nil
+	}
 	w.filled(batches)
 	if err := b.Delete(bytes.Clone(k)); err != nil {
 		return err
@@ -91,6 +103,9 @@ func (s *Spool) Gaps(f func(Gap) bool) error {
 		c := tx.Bucket(bucketMissing).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			id := len(k) - 9
+			if id < 1 || len(v) != 16 {
+				return fmt.Errorf("%w: gap at %x", ErrDamaged, k)
+			}
 			if !f(Gap{Device: string(k[:id]), From: number(k[id+1:]), To: number(v)}) {
 				return nil
 			}

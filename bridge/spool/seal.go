@@ -72,7 +72,7 @@ func previousHash(tx *bbolt.Tx, n uint64) ([32]byte, error) {
 	}
 	a, err := record.ParseAnchor(last.Anchor)
 	if err != nil {
-		return [32]byte{}, fmt.Errorf("spool: anchor of batch %d is damaged: %w", n, err)
+		return [32]byte{}, fmt.Errorf("%w: anchor of batch %d: %w", ErrDamaged, n, err)
 	}
 	return a.Hash(), nil
 }
@@ -88,7 +88,7 @@ func (s *Spool) anchor(tx *bbolt.Tx, b *Batch, previous [32]byte, since since) (
 	for i, r := range rows {
 		parsed, err := reading.Parse(r.Reading)
 		if err != nil {
-			return nil, fmt.Errorf("spool: reading at position %d is damaged: %w", b.First+uint64(i), err)
+			return nil, fmt.Errorf("%w: reading at position %d: %w", ErrDamaged, b.First+uint64(i), err)
 		}
 		leaves[i] = merkle.LeafHash(r.Reading)
 		bridge.include(r.Received)
@@ -116,14 +116,16 @@ func (s *Spool) Rows(b *Batch) ([]Row, error) {
 }
 
 func loadRows(tx *bbolt.Tx, b *Batch) ([]Row, error) {
-	rows := make([]Row, 0, b.Size())
+	var rows []Row
 	c := tx.Bucket(bucketReadings).Cursor()
 	for k, v := c.Seek(key(b.First)); k != nil && number(k) <= b.Last; k, v = c.Next() {
+		if len(v) < 8 {
+			return nil, fmt.Errorf("%w: reading at position %d has %d bytes", ErrDamaged, number(k), len(v))
+		}
 		rows = append(rows, Row{Received: int64(number(v)), Reading: bytes.Clone(v[8:])})
 	}
 	if uint64(len(rows)) != b.Size() {
-		return nil, fmt.Errorf("spool: batch %d has %d of its %d readings: the file is damaged; restore it from a backup",
-			b.Number, len(rows), b.Size())
+		return nil, fmt.Errorf("%w: batch %d has %d of its %d readings", ErrDamaged, b.Number, len(rows), b.Size())
 	}
 	return rows, nil
 }
@@ -138,14 +140,23 @@ func (s *Spool) Find(device string, sequence uint64) (*Batch, uint64, error) {
 		if v == nil {
 			return fmt.Errorf("%w: device %s sequence number %d", ErrNotFound, device, sequence)
 		}
-		position := number(v[len(v)-8:])
-		k, n := tx.Bucket(bucketRanges).Cursor().Seek(key(position))
+		_, position, err := parseSeen(v)
+		if err != nil {
+			return err
+		}
+		k, v := tx.Bucket(bucketRanges).Cursor().Seek(key(position))
 		if k == nil {
 			return nil
 		}
-		var err error
-		if b, err = loadBatch(tx, number(n)); err != nil {
+		n, err := numbers(v, 1, "a range")
+		if err != nil {
 			return err
+		}
+		if b, err = loadBatch(tx, n[0]); err != nil {
+			return err
+		}
+		if position < b.First || position > b.Last {
+			return fmt.Errorf("%w: position %d is not in batch %d", ErrDamaged, position, b.Number)
 		}
 		index = position - b.First
 		return nil

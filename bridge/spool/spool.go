@@ -15,10 +15,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
+
+	"github.com/anchorline/anchorline/internal/durable"
 )
 
 // ErrNotFound is returned for a reading or batch that the spool does not know.
@@ -27,6 +30,9 @@ var ErrNotFound = errors.New("spool: not found")
 // ErrState is returned when a batch is not in the state that a call needs: two owners of one
 // spool, or a bug.
 var ErrState = errors.New("spool: batch in the wrong state")
+
+// ErrDamaged is returned when the file does not hold what was written to it.
+var ErrDamaged = errors.New("spool: file is damaged; restore it from a backup")
 
 // Buckets and what they hold. Integers in keys are big-endian, so that order is numeric.
 var (
@@ -60,7 +66,11 @@ func Open(path, stream string) (*Spool, error) {
 		return nil, fmt.Errorf("spool: open %s: %w", path, err)
 	}
 	s := &Spool{db: db, stream: stream}
-	if err := db.Update(s.prepare); err != nil {
+	err = db.Update(s.prepare)
+	if err == nil { // a new file must be there after a power cut
+		err = durable.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -92,6 +102,18 @@ func (s *Spool) Close() error { return s.db.Close() }
 
 func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 
+// numbers reads n integers, which must be all there is.
+func numbers(b []byte, n int, what string) ([]uint64, error) {
+	if len(b) != 8*n {
+		return nil, fmt.Errorf("%w: %s has %d bytes, not %d", ErrDamaged, what, len(b), 8*n)
+	}
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = number(b[8*i:])
+	}
+	return out, nil
+}
+
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // deviceKey orders by device, then by number.
@@ -115,7 +137,7 @@ func get(b *bbolt.Bucket, key []byte, v any) (bool, error) {
 		return false, nil
 	}
 	if err := cbor.Unmarshal(data, v); err != nil {
-		return false, fmt.Errorf("spool: value at %x is damaged: %w", key, err)
+		return false, fmt.Errorf("%w: value at %x: %w", ErrDamaged, key, err)
 	}
 	return true, nil
 }

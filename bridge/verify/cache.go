@@ -107,9 +107,7 @@ func (c *cache) ask(ctx context.Context, id string, epoch uint64) (*known, error
 	case err != nil:
 		return nil, err
 	default:
-		if d, err = parse(r, asked); err != nil {
-			return nil, err
-		}
+		d = parse(r, asked)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,14 +129,14 @@ func (c *cache) makeRoom() {
 	}
 }
 
-func parse(r record.Device, asked time.Time) (*known, error) {
+// parse leaves out a key that it cannot read: a newer chaincode may register kinds of keys that
+// this bridge does not know, and one such device must not hold up the others.
+func parse(r record.Device, asked time.Time) *known {
 	d := &known{status: r.Status, keys: make(map[cose.KeyID]knownKey, len(r.Keys)), asked: asked}
 	for _, k := range r.Keys {
-		public, err := cose.ParseKeyText(k.Public)
-		if err != nil {
-			return nil, fmt.Errorf("verify: the ledger's key %s of device %s: %w", k.ID, r.ID, err)
+		if public, err := cose.ParseKeyText(k.Public); err == nil {
+			d.keys[public.ID()] = knownKey{public: public, until: k.Until}
 		}
-		d.keys[public.ID()] = knownKey{public: public, until: k.Until}
 	}
-	return d, nil
+	return d
 }

@@ -25,6 +25,15 @@ type Broker struct {
 	Key      string `json:"key,omitempty" yaml:"key"`
 }
 
+// Name is the URL without a password, for logs and messages.
+func (b Broker) Name() string {
+	u, err := url.Parse(b.URL)
+	if err != nil {
+		return "?"
+	}
+	return u.Redacted()
+}
+
 // ErrConfig is wrapped by every error that trying again cannot mend.
 var ErrConfig = errors.New("mqtt: configuration")
 
