@@ -5,6 +5,7 @@ package devnet_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"os"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	fabricidentity "github.com/hyperledger/fabric-gateway/pkg/identity"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -131,4 +133,17 @@ func TestTheLedgerContinuesAfterAStop(t *testing.T) {
 			submit(t, c, "add", "sum", "2")
 		}()
 	}
+}
+
+// envelopeOf is the transaction in the bytes that the SDK keeps.
+func envelopeOf(t *testing.T, content []byte) *common.Envelope {
+	t.Helper()
+	return decode(t, content, &gateway.PreparedTransaction{}).GetEnvelope()
+}
+
+func unhex(t *testing.T, text string) []byte {
+	t.Helper()
+	content, err := hex.DecodeString(text)
+	require.NoError(t, err)
+	return content
 }

@@ -141,13 +141,15 @@ func (h *Host) connected() (*stream, error) {
 	return s, nil
 }
 
-// Close ends the connection and every call under way.
+// Close ends the connection, when the chaincode has finished its calls or takes too long.
 func (h *Host) Close() {
 	h.mu.Lock()
 	h.closed = true
-	if h.stream != nil {
-		h.stream.terminate()
-	}
+	s := h.stream
 	h.mu.Unlock()
+	if s != nil {
+		s.settle()
+		s.terminate()
+	}
 	h.done.Wait()
 }

@@ -17,6 +17,13 @@ import (
 // batchSize is how many keys or writes one message may carry, as in Fabric's peer.
 const batchSize = 1000
 
+// A closing host waits this long for the chaincode to finish its calls, and then for the shim
+// to hand over what it sent.
+const (
+	settleTimeout = 2 * time.Second
+	settlePause   = 5 * time.Millisecond
+)
+
 // stream is one connection to the chaincode: many calls, told apart by transaction.
 type stream struct {
 	config  Config
@@ -28,8 +35,10 @@ type stream struct {
 
 	sendMu sync.Mutex
 
-	mu    sync.Mutex
-	calls map[string]*running
+	mu      sync.Mutex
+	calls   map[string]*running
+	atWork  map[string]bool // calls that the chaincode has not answered, even if nobody waits
+	settled chan struct{}   // closed and replaced when nothing is at work any more
 }
 
 // running is a call that awaits the chaincode's answer.
@@ -49,6 +58,7 @@ func (h *Host) open() (*stream, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &stream{config: h.config, conn: conn, cancel: cancel, ended: make(chan struct{}), calls: make(map[string]*running)}
+	s.atWork, s.settled = make(map[string]bool), make(chan struct{})
 	watchdog := time.AfterFunc(h.config.DialTimeout, s.terminate)
 	defer watchdog.Stop()
 	if s.chat, err = peer.NewChaincodeClient(conn).Connect(ctx); err != nil {
@@ -103,7 +113,7 @@ func (s *stream) execute(ctx context.Context, call Call, message *peer.Chaincode
 		s.mu.Unlock()
 		return nil, fmt.Errorf("txid: %s(%s) exists", call.TxID, call.Channel)
 	}
-	s.calls[key] = r
+	s.calls[key], s.atWork[key] = r, true
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -144,11 +154,46 @@ func (s *stream) run() {
 		switch message.GetType() {
 		case peer.ChaincodeMessage_KEEPALIVE:
 		case peer.ChaincodeMessage_COMPLETED, peer.ChaincodeMessage_ERROR:
+			s.answered(message)
 			if r != nil {
 				r.answer(message)
 			}
 		default:
 			handlers.Go(func() { s.serve(r, message) })
+		}
+	}
+}
+
+// answered notes that the chaincode is done with a call.
+func (s *stream) answered(message *peer.ChaincodeMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.atWork, message.GetChannelId()+message.GetTxid())
+	if len(s.atWork) == 0 {
+		close(s.settled)
+		s.settled = make(chan struct{})
+	}
+}
+
+// settle waits until the chaincode has answered everything, so that it ends with nothing
+// under way: the shim leaves a goroutine behind for every call that is cut off.
+func (s *stream) settle() {
+	timer := time.NewTimer(settleTimeout)
+	defer timer.Stop()
+	for {
+		s.mu.Lock()
+		idle, settled := len(s.atWork) == 0, s.settled
+		s.mu.Unlock()
+		if idle {
+			time.Sleep(settlePause)
+			return
+		}
+		select {
+		case <-settled:
+		case <-s.ended:
+			return
+		case <-timer.C:
+			return
 		}
 	}
 }

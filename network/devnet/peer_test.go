@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/anchorline/anchorline/network/devnet"
+)
+
+// command finds one of Fabric's commands, in FABRIC_BIN or on the PATH.
+func command(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(os.Getenv("FABRIC_BIN"), name)
+	if os.Getenv("FABRIC_BIN") == "" {
+		path, _ = exec.LookPath(name)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("SKIPPED: Fabric's %q command is neither in FABRIC_BIN nor on the PATH: what it does against this network is NOT tested", name)
+	}
+	return path
+}
+
+// cli runs the peer command as the Admin of Org1.
+type cli struct {
+	t       *testing.T
+	dir     string
+	path    string
+	env     []string
+	both    []string // both peers as endorsers
+	orderer []string
+}
+
+func newCLI(t *testing.T, n *devnet.Network, dir, ordererAddress string) cli {
+	t.Helper()
+	path := command(t, "peer")
+	p, q := n.Profile("Org1MSP", "Admin"), n.Profile("Org2MSP", "Admin")
+	config := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(config, "core.yaml"), []byte("peer:\n  BCCSP:\n    Default: SW\n    SW: {Hash: SHA2, Security: 256}\n  client: {connTimeout: 5s}\n"), 0o600))
+	return cli{
+		t: t, dir: t.TempDir(), path: path,
+		env: append(os.Environ(), "FABRIC_CFG_PATH="+config, "FABRIC_LOGGING_SPEC=error",
+			"CORE_PEER_TLS_ENABLED=true", "CORE_PEER_LOCALMSPID=Org1MSP", "CORE_PEER_ADDRESS="+p.Endpoint,
+			"CORE_PEER_TLS_ROOTCERT_FILE="+p.TLSCA,
+			"CORE_PEER_MSPCONFIGPATH="+filepath.Dir(filepath.Dir(p.Certificate))),
+		both: []string{"--peerAddresses", p.Endpoint, "--tlsRootCertFiles", p.TLSCA, "--peerAddresses", q.Endpoint, "--tlsRootCertFiles", q.TLSCA},
+		orderer: []string{"-o", ordererAddress, "--tls", "--cafile",
+			filepath.Join(dir, "organizations", "ordererOrganizations", "example.com", "tlsca", "tlsca.example.com-cert.pem")},
+	}
+}
+
+func (c cli) run(args ...string) (string, error) {
+	cmd := exec.CommandContext(c.t.Context(), c.path, args...)
+	cmd.Dir, cmd.Env = c.dir, c.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (c cli) must(args ...string) string {
+	c.t.Helper()
+	out, err := c.run(args...)
+	require.NoError(c.t, err, "peer %v: %s", args, out)
+	return out
+}
+
+// freePorts returns a port with two free ones after it.
+func freePorts(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		port := l.Addr().(*net.TCPAddr).Port
+		free := true
+		for i := 1; i < 3; i++ {
+			other, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
+			if err != nil {
+				free = false
+				continue
+			}
+			require.NoError(t, other.Close())
+		}
+		require.NoError(t, l.Close())
+		if free {
+			return port
+		}
+	}
+	require.Fail(t, "no three free ports in a row")
+	return 0
+}
+
+func TestThePeerCommandWorksUnchanged(t *testing.T) {
+	command(t, "peer")
+	dir, port := t.TempDir(), freePorts(t)
+	n := start(t, func(cfg *devnet.Config) { cfg.Dir, cfg.Listen = dir, fmt.Sprintf("127.0.0.1:%d", port) })
+	c := newCLI(t, n, dir, fmt.Sprintf("127.0.0.1:%d", port+2))
+	chaincode := []string{"-C", "mychannel", "-n", "anchorline"}
+
+	invoke := append(append(append([]string{"chaincode", "invoke", "--waitForEvent"}, chaincode...), c.orderer...), c.both...)
+	out := c.must(append(invoke, "-c", `{"Args":["put","a","from the command"]}`)...)
+	require.Empty(t, out, "nothing but silence at log level error")
+	require.Equal(t, "from the command\n", c.must(append([]string{"chaincode", "query", "-c", `{"Args":["get","a"]}`}, chaincode...)...))
+	out, err := c.run(append([]string{"chaincode", "query", "-c", `{"Args":["fail","no"]}`}, chaincode...)...)
+	require.Error(t, err)
+	require.Contains(t, out, `status:500 message:"no"`)
+
+	require.Contains(t, c.must("channel", "getinfo", "-c", "mychannel"), `"height":2`)
+	require.Contains(t, c.must("channel", "list"), "mychannel")
+	c.must(append([]string{"channel", "fetch", "newest", "newest.block", "-c", "mychannel"}, c.orderer...)...)
+	c.must("channel", "fetch", "1", "one.block", "-c", "mychannel")
+	c.must(append([]string{"channel", "fetch", "config", "config.block", "-c", "mychannel"}, c.orderer...)...)
+	ordered, committed := c.block("newest.block"), c.block("one.block")
+	require.Equal(t, committed.GetHeader().String(), ordered.GetHeader().String())
+	require.Empty(t, ordered.GetMetadata().GetMetadata()[common.BlockMetadataIndex_TRANSACTIONS_FILTER], "an orderer validates nothing")
+	require.EqualValues(t, 0, c.block("config.block").GetHeader().GetNumber())
+	require.Contains(t, c.must("lifecycle", "chaincode", "querycommitted", "-C", "mychannel", "-n", "anchorline"), "Approvals: [Org1MSP: true, Org2MSP: true]")
+	out, err = c.run("lifecycle", "chaincode", "queryinstalled")
+	require.Error(t, err)
+	require.Contains(t, out, "no lifecycle transactions")
+}
+
+func TestTheConfigurationIsReadByFabricsTranslator(t *testing.T) {
+	path := command(t, "configtxlator")
+	file := filepath.Join(t.TempDir(), "config.block")
+	content, err := proto.Marshal(block(t, start(t), 0))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	out, err := exec.CommandContext(t.Context(), path, "proto_decode", "--type", "common.Block", "--input", file).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, text := range []string{`"Org1MSP"`, `"Org2MSP"`, `"OrdererMSP"`, `"max_message_count": 500`, `"rule": "MAJORITY"`, `"fabric_node_ous"`} {
+		require.Contains(t, string(out), text)
+	}
+}
+
+func (c cli) block(name string) *common.Block {
+	c.t.Helper()
+	content, err := os.ReadFile(filepath.Join(c.dir, name))
+	require.NoError(c.t, err)
+	return decode(c.t, content, &common.Block{})
+}
