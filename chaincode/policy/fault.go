@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -104,12 +105,11 @@ func failingOperand(validator *validate.Validator, tokens []token, tree *ast.Pol
 		if len(operands) != len(chain) {
 			return clauses[i].keyword
 		}
-		for k := range chain {
-			if !passes(validator, tree, ast.ConditionType{Condition: condition.Condition, Body: join(chain[:k+1])}) {
-				return operands[k]
-			}
-		}
-		return clauses[i].keyword
+		// What fails fails with more behind it too, so a search by halves finds the first.
+		k := sort.Search(len(chain)-1, func(k int) bool {
+			return !passes(validator, tree, ast.ConditionType{Condition: condition.Condition, Body: join(chain[:k+1])})
+		})
+		return operands[k]
 	}
 	return start
 }

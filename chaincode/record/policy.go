@@ -6,11 +6,11 @@ package record
 const PolicyType = "policy"
 
 // MaxPolicyText is the size in bytes of the longest policy.
-const MaxPolicyText = 16 << 10
+const MaxPolicyText = 8 << 10
 
 // MaxPolicies is the number of policies that one decision reads. An organisation that has more
 // must revoke some: a decision that left some out would not be one.
-const MaxPolicies = 500
+const MaxPolicies = 200
 
 // Policy is one version of an access policy over an organisation's devices.
 type Policy struct {
