@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/merkle"
+)
+
+// model is what a spool must be, in plain maps and slices.
+type model struct {
+	path   string
+	signer cose.Signer
+	spool  *spool.Spool
+
+	content     map[string]map[uint64]string // device → sequence → content
+	position    map[string]uint64            // "device sequence" → position
+	readings    [][]byte                     // by position, from 0
+	books       spool.Books
+	batches     []spool.Batch
+	anchorGaps  map[string]map[uint64]int // missing number → batches sealed when it was found
+	quarantined uint64                    // since the last seal
+}
+
+func newModel(t *rapid.T, dir string, signer cose.Signer) *model {
+	m := &model{
+		path: filepath.Join(dir, "spool.db"), signer: signer,
+		content: map[string]map[uint64]string{}, position: map[string]uint64{},
+		anchorGaps: map[string]map[uint64]int{}, books: spool.Books{Quarantined: map[string]uint64{}},
+	}
+	m.spool = open(t, m.path)
+	return m
+}
+
+func (m *model) highest(device string) uint64 {
+	return slices.Max(append(slices.Collect(maps.Keys(m.content[device])), 0))
+}
+
+// expect is the fate that an item must have, and notes it.
+func (m *model) expect(device string, seq uint64, content string, payload []byte) spool.Outcome {
+	m.books.Received++
+	id := fmt.Sprint(device, " ", seq)
+	if had, ok := m.content[device][seq]; ok {
+		if had == content {
+			m.books.Duplicates++
+			return spool.Outcome{Fate: spool.Duplicate, Position: m.position[id]}
+		}
+		return m.refuse(spool.ReasonReplay)
+	}
+	if m.content[device] == nil {
+		m.content[device], m.anchorGaps[device] = map[uint64]string{}, map[uint64]int{}
+	}
+	for missing := m.highest(device) + 1; missing < seq; missing++ {
+		m.anchorGaps[device][missing] = len(m.batches)
+	}
+	delete(m.anchorGaps[device], seq)
+	m.content[device][seq] = content
+	m.books.Accepted++
+	m.position[id] = m.books.Accepted
+	m.readings = append(m.readings, payload)
+	return spool.Outcome{Fate: spool.Accepted, Position: m.books.Accepted}
+}
+
+func (m *model) refuse(reason string) spool.Outcome {
+	m.books.Quarantined[reason]++
+	m.quarantined++
+	return spool.Outcome{Fate: spool.Quarantined, Reason: reason}
+}
+
+// Append stores some messages: new readings, late ones, copies, replays and garbage.
+func (m *model) Append(t *rapid.T) {
+	var items []spool.Item
+	var want []spool.Outcome
+	for range rapid.IntRange(0, 6).Draw(t, "messages") {
+		if rapid.IntRange(0, 9).Draw(t, "kind") == 0 {
+			reason := rapid.SampledFrom([]string{"malformed", "bad_signature"}).Draw(t, "reason")
+			items = append(items, refused(reason, []byte("garbage")))
+			m.books.Received++
+			want = append(want, m.refuse(reason))
+			continue
+		}
+		device := rapid.SampledFrom([]string{"d", "da", "d.1"}).Draw(t, "device")
+		seq := rapid.Uint64Range(1, m.highest(device)+4).Draw(t, "sequence")
+		content := rapid.SampledFrom([]string{"x", "x", "x", "y"}).Draw(t, "content")
+		it := item(t, m.signer, device, seq, content)
+		items = append(items, it)
+		want = append(want, m.expect(device, seq, content, it.Payload))
+	}
+	got, err := m.spool.Append(items)
+	require.NoError(t, err)
+	require.Equal(t, want, append([]spool.Outcome(nil), got...))
+}
+
+// Seal seals, unless the batch before is unfinished or nothing is pending.
+func (m *model) Seal(t *rapid.T) {
+	limit := rapid.Uint64Range(1, 8).Draw(t, "limit")
+	b, err := m.spool.Seal(limit)
+	last := m.latest()
+	switch {
+	case m.books.Accepted == m.books.Sealed:
+		require.ErrorIs(t, err, spool.ErrNotFound)
+		return
+	case last != nil && last.State != spool.Committed && last.State != spool.Receipted:
+		require.ErrorIs(t, err, spool.ErrState)
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, m.books.Sealed+1, b.First)
+	require.Equal(t, min(m.books.Accepted, m.books.Sealed+limit), b.Last)
+	m.checkAnchor(t, b, last)
+	m.batches = append(m.batches, *b)
+	m.books.Batches, m.books.Sealed, m.quarantined = b.Number, b.Last, 0
+}
+
+func (m *model) checkAnchor(t *rapid.T, b, last *spool.Batch) {
+	a, err := record.ParseAnchor(b.Anchor)
+	require.NoError(t, err)
+	var leaves []merkle.Hash
+	for p := b.First; p <= b.Last; p++ {
+		leaves = append(leaves, merkle.LeafHash(m.readings[p-1]))
+	}
+	require.Equal(t, merkle.New(leaves).Root().String(), a.Root)
+	require.Equal(t, b.Size(), a.Size)
+	require.Equal(t, m.quarantined, a.Quarantined)
+	var found uint64
+	for _, missing := range m.anchorGaps {
+		for _, at := range missing {
+			if at == len(m.batches) {
+				found++
+			}
+		}
+	}
+	require.Equal(t, found, a.Gaps)
+	if last != nil {
+		before, err := record.ParseAnchor(last.Anchor)
+		require.NoError(t, err)
+		require.Equal(t, before.HashText(), a.Previous)
+	}
+}
+
+func (m *model) latest() *spool.Batch {
+	if len(m.batches) == 0 {
+		return nil
+	}
+	return &m.batches[len(m.batches)-1]
+}
+
+// Prepare stores a transaction, perhaps once more.
+func (m *model) Prepare(t *rapid.T) {
+	b := m.latest()
+	if b == nil {
+		t.Skip("no batch")
+	}
+	tx := rapid.SliceOfN(rapid.Byte(), 1, 5).Draw(t, "transaction")
+	err := m.spool.Prepare(b.Number, tx, spool.Commit{TransactionID: "p", Time: 3})
+	if b.State != spool.Sealed && b.State != spool.Prepared {
+		require.ErrorIs(t, err, spool.ErrState)
+		return
+	}
+	require.NoError(t, err)
+	b.State, b.Transaction, b.Commit = spool.Prepared, tx, spool.Commit{TransactionID: "p", Time: 3}
+}
+
+// Commit notes the block.
+func (m *model) Commit(t *rapid.T) {
+	b := m.latest()
+	if b == nil {
+		t.Skip("no batch")
+	}
+	c := spool.Commit{TransactionID: "c", Block: 8, Time: 4}
+	err := m.spool.Commit(b.Number, c)
+	if b.State != spool.Sealed && b.State != spool.Prepared {
+		require.ErrorIs(t, err, spool.ErrState)
+		return
+	}
+	require.NoError(t, err)
+	b.State, b.Transaction, b.Commit = spool.Committed, nil, c
+	m.books.Anchored += b.Size()
+}
+
+// Receipt notes that the oldest committed batch was delivered.
+func (m *model) Receipt(t *rapid.T) {
+	i := slices.IndexFunc(m.batches, func(b spool.Batch) bool { return b.State == spool.Committed })
+	if i < 0 {
+		_, err := m.spool.Oldest(spool.Committed)
+		require.ErrorIs(t, err, spool.ErrNotFound)
+		return
+	}
+	b, err := m.spool.Oldest(spool.Committed)
+	require.NoError(t, err)
+	require.Equal(t, m.batches[i].Number, b.Number)
+	require.NoError(t, m.spool.Receipt(b.Number))
+	m.batches[i].State = spool.Receipted
+	m.books.Receipted += b.Size()
+}
+
+// Reopen is a restart.
+func (m *model) Reopen(t *rapid.T) {
+	require.NoError(t, m.spool.Close())
+	m.spool = open(t, m.path)
+}
+
+// Check compares everything that can be asked, after every step.
+func (m *model) Check(t *rapid.T) {
+	var gaps uint64
+	for _, missing := range m.anchorGaps {
+		gaps += uint64(len(missing))
+	}
+	want := m.books
+	want.Gaps = gaps
+	got, err := m.spool.Books()
+	require.NoError(t, err)
+	require.True(t, got.Balance(), "%+v", got)
+	require.Equal(t, want.QuarantinedTotal(), got.QuarantinedTotal())
+	want.Quarantined, got.Quarantined = nil, nil
+	require.Equal(t, want, got)
+	m.checkGaps(t)
+	for i := range m.batches {
+		b, err := m.spool.Batch(uint64(i + 1))
+		require.NoError(t, err)
+		require.Equal(t, m.batches[i], *b)
+	}
+	m.checkPlaces(t)
+}
+
+func (m *model) checkGaps(t *rapid.T) {
+	left := map[string]map[uint64]int{}
+	for device, missing := range m.anchorGaps {
+		left[device] = maps.Clone(missing)
+	}
+	require.NoError(t, m.spool.Gaps(func(g spool.Gap) bool {
+		for n := g.From; n <= g.To; n++ {
+			require.Contains(t, left[g.Device], n)
+			delete(left[g.Device], n)
+		}
+		return true
+	}))
+	for device, missing := range left {
+		require.Empty(t, missing, device)
+	}
+}
+
+func (m *model) checkPlaces(t *rapid.T) {
+	for device, contents := range m.content {
+		for seq := range contents {
+			b, index, err := m.spool.Find(device, seq)
+			require.NoError(t, err)
+			position := m.position[fmt.Sprint(device, " ", seq)]
+			if position > m.books.Sealed {
+				require.Nil(t, b)
+				continue
+			}
+			require.Equal(t, position, b.First+index)
+		}
+	}
+}
+
+func TestWhateverHappensTheSpoolIsWhatAModelOfItIs(t *testing.T) {
+	signer := newSigner(t)
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		run, err := os.MkdirTemp(dir, "run")
+		require.NoError(t, err)
+		m := newModel(t, run, signer)
+		defer func() { require.NoError(t, errors.Join(m.spool.Close(), os.RemoveAll(run))) }()
+		t.Repeat(map[string]func(*rapid.T){
+			"Append": m.Append, "AppendMore": m.Append, "Seal": m.Seal, "Prepare": m.Prepare,
+			"Commit": m.Commit, "Receipt": m.Receipt, "Reopen": m.Reopen, "": m.Check,
+		})
+	})
+}
