@@ -91,7 +91,11 @@ func (w *world) startNetwork(ctx context.Context) error {
 			return err
 		}
 	} else {
-		cfg := devnet.Default(w.path("ledger"))
+		dir, err := filepath.Abs(w.path("ledger")) // the profile must be good from anywhere
+		if err != nil {
+			return err
+		}
+		cfg := devnet.Default(dir)
 		cfg.Logger = w.cfg.Logger
 		n, err := devnet.Start(ctx, cfg)
 		if err != nil {

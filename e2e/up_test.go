@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/audit"
+	"github.com/anchorline/anchorline/bridge/archive"
+	"github.com/anchorline/anchorline/reading"
+)
+
+func TestUpForAWhileBalancesItsBooks(t *testing.T) {
+	for _, s := range settings() {
+		t.Run(s.name, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, dir, "", upArgs(t, s.broker(t), "--for", "3s", "--rate", "20/s", "--report", "r.json")...)
+			r := readReport(t, filepath.Join(dir, "r.json"))
+			require.Positive(t, r.Published)
+			require.Equal(t, r.Published, r.Received)
+			require.Equal(t, r.Published, r.Accepted)
+			require.Equal(t, r.Published, r.Anchored)
+			require.Equal(t, r.Published, r.ReceiptsVerified)
+			require.Zero(t, r.Pending)
+			require.Zero(t, r.Gaps)
+			require.Empty(t, r.Quarantined)
+			require.Greater(t, r.LedgerHeight, r.Batches, "a block for each batch, and those before")
+			checkArchive(t, dir, r.Published)
+		})
+	}
+}
+
+func TestARealSeriesIsAnchoredRowByRowExactlyOnce(t *testing.T) {
+	path := series(t, "ambient_temperature_system_failure.csv")
+	for _, s := range settings() {
+		t.Run(s.name, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, dir, "", upArgs(t, s.broker(t), "--replay", path, "--devices", "1", "--report", "r.json")...)
+			r := readReport(t, filepath.Join(dir, "r.json"))
+			want := values(t, path)
+			require.EqualValues(t, len(want), r.Published)
+			require.EqualValues(t, len(want), r.Accepted)
+			require.EqualValues(t, len(want), r.Anchored)
+			require.EqualValues(t, len(want), r.ReceiptsVerified)
+			require.Equal(t, want, checkArchive(t, dir, r.Published))
+		})
+	}
+}
+
+func TestKillNineAtRandomLosesNothingAndAnchorsNothingTwice(t *testing.T) {
+	path := series(t, "ambient_temperature_system_failure.csv")
+	dir := t.TempDir()
+	args := upArgs(t, "", "--replay", path, "--devices", "1", "--report", "r.json")
+	kills := 4
+	for i := range kills {
+		p := start(t, dir, args...)
+		p.until("Anchorline is up")
+		// After this batch, while the next is on its way: which step is hit is left to chance.
+		batches := 1 + rand.IntN(4)
+		p.untilTimes("msg=anchored", batches)
+		p.kill()
+		t.Logf("kill %d after %d batches", i+1, batches)
+	}
+	must(t, dir, "", args...)
+	r := readReport(t, filepath.Join(dir, "r.json"))
+	want := values(t, path)
+	require.Zero(t, r.Pending)
+	require.Equal(t, r.Published, r.Anchored, "everything that a device got acknowledged is anchored")
+	require.Equal(t, r.Published, r.ReceiptsVerified)
+	got := checkArchive(t, dir, r.Published)
+	require.Equal(t, want, got[:len(want)], "every row once, in order")
+}
+
+func TestASecondRunOnTheSameFolderGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	must(t, dir, "", upArgs(t, "", "--for", "1s", "--rate", "10/s", "--report", "1.json")...)
+	must(t, dir, "", upArgs(t, "", "--for", "1s", "--rate", "10/s", "--report", "2.json")...)
+	first, second := readReport(t, filepath.Join(dir, "1.json")), readReport(t, filepath.Join(dir, "2.json"))
+	require.Greater(t, second.Published, first.Published)
+	require.Equal(t, second.Published, second.Anchored)
+	require.Zero(t, second.Gaps)
+	checkArchive(t, dir, second.Published)
+}
+
+func TestGarbageIsQuarantinedAndDisturbsNothing(t *testing.T) {
+	for _, s := range settings() {
+		t.Run(s.name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := start(t, dir, upArgs(t, s.broker(t), "--rate", "10/s", "--report", "r.json")...)
+			p.until("msg=anchored")
+			sim, broker := hint(t, p.output(), "data/statements/", ".cose"), hint(t, p.output(), "is up: broker ", ",")
+			must(t, dir, "garbage", "device", "publish", sim, "--raw", "--broker", broker)
+			must(t, dir, strings.Repeat("x", reading.MaxSize+1), "device", "publish", sim, "--raw", "--broker", broker)
+			must(t, dir, "", "device", "new", "stranger"+sim)
+			must(t, dir, "", "device", "publish", "stranger"+sim, "--broker", broker, "--value", "1")
+			p.until("reason=malformed")
+			p.until("reason=oversized")
+			p.until("reason=unknown_device")
+			p.interrupt()
+			require.Zero(t, p.wait(), p.output())
+			r := readReport(t, filepath.Join(dir, "r.json"))
+			require.Equal(t, map[string]uint64{"malformed": 1, "oversized": 1, "unknown_device": 1}, r.Quarantined)
+			require.Equal(t, r.Received, r.Accepted+3)
+			listed := must(t, dir, "", "bridge", "quarantine", "--data", "data/bridge", "--stream", hint(t, p.output(), ", stream ", ","))
+			for _, reason := range []string{"malformed", "oversized", "unknown_device"} {
+				require.Contains(t, listed, reason)
+			}
+		})
+	}
+}
+
+func TestADeviceFromTheShellGetsAReceiptAndAProof(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, dir, upArgs(t, "", "--rate", "10/s")...)
+	p.until("Anchorline is up")
+	p.until("msg=anchored")
+	broker, stream := hint(t, p.output(), "is up: broker ", ","), hint(t, p.output(), ", stream ", ",")
+	id := fmt.Sprintf("kitchen-%x", rand.Uint32())
+	for _, alg := range []string{"EdDSA", "ES256"} {
+		id := id + alg
+		must(t, dir, "", "device", "new", id, "--algorithm", alg)
+		_, status := command(t, dir, "", "device", "new", id)
+		require.Equal(t, 1, status, "a key is never overwritten")
+		require.Contains(t, must(t, dir, "", "device", "register", id, "--profile", profileOf(), "--type", "thermometer"), "active")
+		out := must(t, dir, "", "device", "publish", id, "--broker", broker, "--pins", "data/pins.json",
+			"--name", "temperature", "--unit", "Cel", "--value", "21.5")
+		require.Contains(t, out, "published reading 1")
+		require.Contains(t, out, "receipt verified")
+		out = must(t, dir, `[{"n":"x","v":2}]`, "device", "publish", id, "--broker", broker, "--pins", "data/pins.json")
+		require.Contains(t, out, "published reading 2")
+
+		file := id + "-1.cose"
+		must(t, dir, "", "audit", "statement", id, "1", "--archive", "data/bridge/archive")
+		out = must(t, dir, "", "audit", "verify", file, "--ledger", profileOf())
+		require.Contains(t, out, "PROVEN: "+file)
+		require.Contains(t, out, `"v":21.5`)
+		must(t, dir, "", "audit", "pins", "--profile", profileOf(), "--stream", stream)
+		must(t, dir, "", "audit", "verify", file, "--pins", "pins.json")
+		flipBytes(t, dir, file)
+	}
+	require.Contains(t, must(t, dir, "", "device", "list", "--profile", profileOf()), id)
+	must(t, dir, "", "audit", "archive", "--archive", "data/bridge/archive", "--stream", stream, "--profile", profileOf())
+	p.interrupt()
+	require.Zero(t, p.wait(), p.output())
+}
+
+// flipBytes has the program refuse copies of a statement with one byte changed, at places spread
+// over the whole file; that every byte counts is tested in package audit.
+func flipBytes(t *testing.T, dir, file string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, file))
+	require.NoError(t, err)
+	for i := 0; i < len(data); i += len(data)/24 + 1 {
+		changed := append([]byte(nil), data...)
+		changed[i] ^= 0x01
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "changed.cose"), changed, 0o600))
+		out, status := command(t, dir, "", "audit", "verify", "changed.cose", "--pins", "pins.json")
+		require.Equal(t, 1, status, "byte %d: %s", i, out)
+		require.Contains(t, out, "FAIL", "byte %d", i)
+		require.Contains(t, out, "NOT PROVEN", "byte %d", i)
+	}
+}
+
+// checkArchive verifies every archived reading as an auditor would, offline, and checks that no
+// reading of the simulated devices is there twice or missing. It returns the values of the first
+// device, in order.
+func checkArchive(t *testing.T, dir string, published uint64) []float64 {
+	t.Helper()
+	a, err := archive.Open(filepath.Join(dir, "data", "bridge", "archive"))
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(dir, "data", "pins.json"))
+	require.NoError(t, err)
+	pins, err := audit.ParsePins(text)
+	require.NoError(t, err)
+	last, err := a.Last()
+	require.NoError(t, err)
+	seen := map[string]map[uint64]float64{}
+	for n := uint64(1); n <= last; n++ {
+		b, err := a.Get(n)
+		require.NoError(t, err)
+		for i, e := range b.Entries {
+			r, err := reading.Parse(e.Reading)
+			require.NoError(t, err)
+			id, seq := r.Claims().Device, r.Claims().Sequence
+			if seen[id] == nil {
+				seen[id] = map[uint64]float64{}
+			}
+			// Looked up directly: testify's Contains walks a map.
+			if _, twice := seen[id][seq]; twice {
+				require.Fail(t, "a reading is archived twice", "%s %d", id, seq)
+			}
+			seen[id][seq] = value(t, r.Payload())
+			if i%50 == 0 { // all share the batch's signature and tree
+				data, err := a.Statement(n, uint64(i))
+				require.NoError(t, err)
+				require.NoError(t, audit.Verify(data, pins).Err())
+			}
+		}
+	}
+	var total uint64
+	for id, readings := range seen {
+		total += uint64(len(readings))
+		for seq := uint64(1); seq <= uint64(len(readings)); seq++ {
+			if _, there := readings[seq]; !there {
+				require.Fail(t, "a reading is missing", "%s %d", id, seq)
+			}
+		}
+	}
+	require.Equal(t, published, total)
+	first := seen[pins.Devices[0].ID]
+	out := make([]float64, len(first))
+	for seq, v := range first {
+		out[seq-1] = v
+	}
+	return out
+}
+
+func value(t *testing.T, payload []byte) float64 {
+	t.Helper()
+	var pack []struct {
+		V float64 `json:"v"`
+	}
+	require.NoError(t, json.Unmarshal(payload, &pack))
+	require.Len(t, pack, 1)
+	return pack[0].V
+}
+
+// values are the second column of a CSV file with a header.
+func values(t *testing.T, path string) []float64 {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	require.NoError(t, err)
+	out := make([]float64, 0, len(rows))
+	for _, row := range rows[1:] {
+		v, err := strconv.ParseFloat(row[1], 64)
+		require.NoError(t, err)
+		out = append(out, v)
+	}
+	return out
+}
+
+// hint returns what stands between two texts in up's output.
+func hint(t *testing.T, output, before, after string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(output, before)
+	require.True(t, ok, "no %q in: %s", before, output)
+	found, _, ok := strings.Cut(rest, after)
+	require.True(t, ok, "no %q after %q in: %s", after, before, output)
+	return found
+}
