@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package anchor_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/bridge/anchor"
+	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/ledger"
+)
+
+func mustEncode(t *testing.T, a record.Anchor) string {
+	t.Helper()
+	data, err := a.Encode()
+	require.NoError(t, err)
+	return string(data)
+}
+
+func fault(kind error) error {
+	return &ledger.Error{Step: "test", Kind: kind, Err: errors.New("fault")}
+}
+
+// times refuses a call so many times, and counts how often it was made.
+func times(n int, call string, kind error, made *int) func(string) error {
+	return func(c string) error {
+		if c != call {
+			return nil
+		}
+		*made++
+		if *made <= n {
+			return fault(kind)
+		}
+		return nil
+	}
+}
+
+const always = 1 << 30
+
+func TestAFaultThatNobodyOutlivesHaltsAtOnceAndKeepsTheBatch(t *testing.T) {
+	for _, kind := range []error{ledger.ErrEquivocation, ledger.ErrInvalidArgument, ledger.ErrDenied, ledger.ErrConfig} {
+		for _, call := range []string{"endorse", "submit"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 10)
+				defer w.close()
+				made := 0
+				w.chain.refuse = times(always, call, kind, &made)
+				w.accept("a", 1, 3)
+				err := w.run(t.Context())
+				require.ErrorIs(t, err, anchor.ErrHalted)
+				require.ErrorIs(t, err, kind)
+				require.ErrorContains(t, err, "batch 1")
+				require.Equal(t, 1, made)
+				require.EqualValues(t, 3, w.books().Pending())
+				w.close()
+
+				w.open() // mended and started again
+				w.chain.refuse = nil
+				stop := w.start()
+				w.until("all receipted", w.allReceipted)
+				require.NoError(t, stop())
+				require.Len(t, w.chain.anchored, 1)
+			})
+		}
+	}
+}
+
+func TestALedgerThatIsAwayIsWaitedForHoweverLong(t *testing.T) {
+	for _, kind := range []error{ledger.ErrUnavailable, ledger.ErrUnknownOutcome, ledger.ErrChaincode} {
+		for _, call := range []string{"endorse", "submit"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 10)
+				defer w.close()
+				made, began := 0, time.Now()
+				w.chain.refuse = times(300, call, kind, &made)
+				w.accept("a", 1, 3)
+				stop := w.start()
+				for !w.allReceipted() {
+					time.Sleep(time.Minute) // of the bubble's clock
+				}
+				require.NoError(t, stop())
+				require.Greater(t, time.Since(began), time.Hour, "attempts must be far apart")
+			})
+		}
+	}
+}
+
+func TestAPeerThatLagsBehindTheOthersDoesNotHaltAnchoring(t *testing.T) {
+	for _, kind := range []error{ledger.ErrConflict, ledger.ErrNotFound, ledger.ErrForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 10)
+			defer w.close()
+			made := 0
+			w.chain.refuse = times(3, "endorse", kind, &made)
+			w.accept("a", 1, 3)
+			stop := w.start()
+			w.until("all receipted", w.allReceipted)
+			require.NoError(t, stop())
+		})
+	}
+}
+
+func TestAConflictThatStaysHaltsInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		made, began := 0, time.Now()
+		w.chain.refuse = times(always, "endorse", ledger.ErrConflict, &made)
+		w.accept("a", 1, 3)
+		require.ErrorIs(t, w.run(t.Context()), ledger.ErrConflict)
+		require.Greater(t, time.Since(began), time.Minute)
+		require.Less(t, made, 50)
+	})
+}
+
+func TestATransactionThatTheLedgerWillNotTakeIsReplaced(t *testing.T) {
+	for _, kind := range []error{ledger.ErrInvalidated, ledger.ErrRejected} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 10)
+			defer w.close()
+			made := 0
+			w.chain.refuse = times(2, "submit", kind, &made)
+			w.accept("a", 1, 3)
+			stop := w.start()
+			w.until("all receipted", w.allReceipted)
+			require.NoError(t, stop())
+			require.Equal(t, 3, w.chain.proposals, "one for each transaction")
+		})
+	}
+}
+
+func TestInvalidTransactionsDoNotFillTheLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		made := 0
+		w.chain.refuse = times(always, "submit", ledger.ErrInvalidated, &made)
+		w.accept("a", 1, 3)
+		require.ErrorIs(t, w.run(t.Context()), anchor.ErrHalted)
+		require.Less(t, made, 50)
+	})
+}
+
+func TestAnArchiveThatHoldsAnotherBatchHalts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		path := filepath.Join(w.dir, "archive", "0000000", "0000000001.batch")
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+		require.NoError(t, os.WriteFile(path, []byte("of another stream"), 0o600))
+		w.accept("a", 1, 1)
+		require.ErrorIs(t, w.run(t.Context()), anchor.ErrHalted)
+		require.Zero(t, w.chain.proposals, "nothing is anchored that is not archived")
+	})
+}
+
+func TestAnArchiveThatCannotBeWrittenNowIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		obstacle := filepath.Join(w.dir, "archive", "0000000")
+		require.NoError(t, os.WriteFile(obstacle, nil, 0o600)) // stands for a full disk
+		w.accept("a", 1, 1)
+		stop := w.start()
+		time.Sleep(time.Hour)
+		require.Zero(t, w.chain.proposals)
+		require.NoError(t, os.Remove(obstacle))
+		w.until("all receipted", w.allReceipted)
+		require.NoError(t, stop())
+	})
+}
+
+func TestABatchLingersForOthersAndNotLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		stop := w.start()
+		synctest.Wait()
+		w.accept("a", 1, 1)
+		time.Sleep(w.cfg.Linger / 2)
+		require.Zero(t, w.books().Batches)
+		w.accept("a", 2, 2)
+		time.Sleep(w.cfg.Linger/2 + time.Millisecond)
+		synctest.Wait()
+		require.EqualValues(t, 1, w.books().Batches, "the first reading's time is over, whatever came later")
+		require.EqualValues(t, 2, w.books().Sealed)
+		require.NoError(t, stop())
+	})
+}
+
+func TestAFullBatchIsSealedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		defer w.close()
+		w.cfg.Linger = time.Hour
+		w.close()
+		w.open()
+		stop := w.start()
+		synctest.Wait()
+		w.accept("a", 1, 3)
+		synctest.Wait()
+		require.Zero(t, w.books().Batches)
+		w.accept("a", 4, 6)
+		synctest.Wait()
+		require.EqualValues(t, 1, w.books().Batches)
+		require.EqualValues(t, 4, w.books().Anchored)
+		require.NoError(t, stop())
+	})
+}
+
+func TestWhileOneAnchorIsInFlightTheNextBatchGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1000)
+		defer w.close()
+		gate := make(chan struct{})
+		w.chain.gate = gate
+		stop := w.start()
+		w.accept("a", 1, 1)
+		time.Sleep(time.Second)
+		for seq := uint64(2); seq <= 30; seq++ {
+			w.accept("a", seq, seq)
+			time.Sleep(w.cfg.Linger * 2)
+		}
+		require.EqualValues(t, 1, w.books().Batches)
+		close(gate)
+		w.until("all receipted", w.allReceipted)
+		require.EqualValues(t, 2, w.books().Batches)
+		require.NoError(t, stop())
+	})
+}
+
+func TestAnAnchorThatIsOnTheLedgerAlreadyIsNotSubmittedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		w.accept("a", 1, 2)
+		b, err := w.spool.Seal(10)
+		require.NoError(t, err)
+		// Another transaction with the same anchor was committed; its bytes are lost.
+		p, err := w.chain.PrepareAnchor(t.Context(), b.Anchor)
+		require.NoError(t, err)
+		_, err = w.chain.Submit(t.Context(), p.Bytes)
+		require.NoError(t, err)
+		stop := w.start()
+		w.until("all receipted", w.allReceipted)
+		require.NoError(t, stop())
+		require.Equal(t, 1, w.chain.submits)
+		got, err := w.spool.Batch(1)
+		require.NoError(t, err)
+		require.Equal(t, spool.Commit{TransactionID: p.TxID, Block: 101, Time: 77}, got.Commit)
+	})
+}

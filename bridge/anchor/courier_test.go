@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package anchor_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/bridge/anchor"
+	"github.com/anchorline/anchorline/reading/receipt"
+)
+
+func TestADeviceGetsItsReceiptsInAsFewMessagesAsAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1000)
+		defer w.close()
+		w.accept("a", 1, 2*receipt.MaxBatch+1)
+		w.accept("b", 1, 1)
+		stop := w.start()
+		w.until("all receipted", w.allReceipted)
+		require.NoError(t, stop())
+		require.Equal(t, 4, w.mail.messages, "three for a, one for b")
+		require.Equal(t, receipt.MaxBatch, w.mail.largest)
+		require.Len(t, w.mail.got["a"], 2*receipt.MaxBatch+1)
+		for seq, n := range w.mail.got["a"] {
+			require.Equal(t, 1, n, "reading %d", seq)
+		}
+	})
+}
+
+func TestAReadingSentAgainIsAnsweredAgainOnceItIsAnchored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		stop := w.start()
+		w.accept("a", 1, 2)
+		w.courier.Again("a", 2) // not anchored yet: it comes in due course
+		w.courier.Again("x", 2) // never accepted
+		w.until("all receipted", w.allReceipted)
+		synctest.Wait()
+		require.Equal(t, 1, w.mail.got["a"][2])
+		w.courier.Again("a", 2)
+		synctest.Wait()
+		require.Equal(t, map[uint64]int{1: 1, 2: 2}, w.mail.got["a"])
+		require.NoError(t, stop())
+	})
+}
+
+func TestAFloodOfDuplicatesNeverBlocksIntake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		for range 100_000 { // nobody takes them
+			w.courier.Again("a", 1)
+			w.courier.Notify()
+			w.anchorer.Notify()
+		}
+	})
+}
+
+func TestTheSignatureOverABatchIsMadeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		w.accept("a", 1, 1)
+		w.faults.at = 3 // the publishing of the receipt
+		stop := w.start()
+		w.until("all receipted", w.allReceipted)
+		require.NoError(t, stop())
+		require.Equal(t, 4, w.faults.calls)
+		kept, err := w.archive.Receipt(1)
+		require.NoError(t, err)
+		require.NoError(t, w.archive.PutReceipt(1, kept))
+	})
+}
+
+func TestABatchFileThatIsGoneOrDamagedHaltsTheCourier(t *testing.T) {
+	for name, harm := range map[string]func(path string) error{
+		"gone":    os.Remove,
+		"damaged": func(path string) error { return os.Truncate(path, 9) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 10)
+			defer w.close()
+			w.accept("a", 1, 1)
+			path := filepath.Join(w.dir, "archive", "0000000", "0000000001.batch")
+			w.chain.gate = make(chan struct{})
+			result := make(chan error, 1)
+			go func() { result <- w.run(t.Context()) }()
+			time.Sleep(time.Second) // archived, and waiting for the ledger
+			require.NoError(t, os.Chmod(path, 0o600))
+			require.NoError(t, harm(path), name)
+			close(w.chain.gate)
+			require.ErrorIs(t, <-result, anchor.ErrHalted, name)
+			require.Zero(t, w.mail.messages, name)
+		})
+	}
+}
