@@ -63,16 +63,30 @@ copy_modules() {
 	needed=$(go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}' ./chaincode | sort -u)
 	cp go.mod go.sum "$1/"
 	go mod edit -json | sed -n 's/^\t*"Path": "\(.*\)",*$/\1/p' | sort -u | while IFS= read -r module; do
-		printf '%s\n' "$needed" | grep -qxF "$module" || go mod edit -droprequire="$module" "$1/go.mod"
+		printf '%s\n' "$needed" | saw -xF "$module" || go mod edit -droprequire="$module" "$1/go.mod"
 	done
 	(cd "$1" && go mod vendor)
 	# Checksums of modules that are not in the package say nothing about it.
 	printf '%s\n' "$needed" | awk 'NR == FNR { keep[$1] = 1; next } $1 in keep' - "$ROOT/go.sum" >"$1/go.sum"
 }
 
+# prune TARGET: takes out of the vendor folder what no build reads (a module's test data may be
+# larger than all of its code) and keeps code, licences and what code embeds.
+prune() {
+	local vendor embedded file
+	vendor=$(cd "$1/vendor" && pwd -P)
+	# shellcheck disable=SC2016 # a template of go list
+	embedded=$(cd "$1" && go list -mod=vendor -deps -f '{{$dir := .Dir}}{{range .EmbedFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}' ./chaincode)
+	find "$vendor" -type f ! -name '*.go' ! -name '*.[sSch]' ! -name 'modules.txt' \
+		! -iname 'LICEN[CS]E*' ! -iname 'COPYING*' ! -iname 'NOTICE*' ! -iname 'PATENTS*' |
+		while IFS= read -r file; do
+			case $'\n'$embedded$'\n' in *$'\n'"$file"$'\n'*) ;; *) rm -f "$file" ;; esac
+		done
+}
+
 # check TARGET: builds as the peer will, from the package's files alone.
 check() {
-	(cd "$1" && GOPROXY=off go build -mod=vendor -o /dev/null ./chaincode) ||
+	(cd "$1" && GOPROXY=off go build -trimpath -mod=vendor -o /dev/null ./chaincode) ||
 		die "the pruned source does not build; is go.mod as 'go mod tidy' would leave it?"
 }
 
@@ -88,6 +102,7 @@ main() {
 	mkdir -p "$work/code/src"
 	copy_source "$work/code/src"
 	copy_modules "$work/code/src"
+	prune "$work/code/src"
 	check "$work/code/src"
 	if [ -d chaincode/META-INF ]; then
 		cp -R chaincode/META-INF "$work/code/META-INF"

@@ -159,7 +159,7 @@ join_orderers() {
 	local number
 	for number in $(orderer_numbers); do
 		wait_up "orderer$number" "$(orderer_admin_port "$number")"
-		osn "$number" list 2>/dev/null | grep -q '"name"' && continue
+		osn "$number" list 2>/dev/null | saw '"name"' && continue
 		osn "$number" join --config-block "$GENESIS" >"$LOGS/osnadmin.log" 2>&1 || true
 		grep -q 'Status: 201' "$LOGS/osnadmin.log" || {
 			cat "$LOGS/osnadmin.log" >&2
@@ -173,7 +173,7 @@ led() {
 	local number
 	for number in $(orderer_numbers); do
 		http_get "$(orderer_operations_port "$number")" /metrics |
-			grep -Eq '^consensus_(etcdraft|BFT)_is_leader\{.*\} 1' && return
+			saw -E '^consensus_(etcdraft|BFT)_is_leader\{.*\} 1' && return
 	done
 	return 1
 }
@@ -182,7 +182,7 @@ join_peers() {
 	local number
 	for number in 1 2; do
 		wait_up "peer0.org$number" "$(peer_port "$number")"
-		admin "$number" channel list 2>/dev/null | grep -qx "$CHANNEL" && continue
+		admin "$number" channel list 2>/dev/null | saw -x "$CHANNEL" && continue
 		admin "$number" channel join -b "$GENESIS" >"$LOGS/join.log" 2>&1 || {
 			cat "$LOGS/join.log" >&2
 			die "peer0.org$number did not join channel $CHANNEL"
@@ -196,7 +196,7 @@ acquainted() {
 	local number
 	for number in 1 2; do
 		http_get "$(peer_operations_port "$number")" /metrics |
-			grep -Eq "^gossip_membership_total_peers_known\{channel=\"$CHANNEL\"\} 1" || return
+			saw -E "^gossip_membership_total_peers_known\{channel=\"$CHANNEL\"\} 1" || return
 	done
 }
 

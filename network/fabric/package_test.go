@@ -70,6 +70,7 @@ func TestPackageIsTheSameBytesEachTimeAndHoldsNothingElse(t *testing.T) {
 	for name := range inner {
 		ours := strings.HasPrefix(name, "src/") && !strings.HasPrefix(name, "src/vendor/")
 		require.False(t, ours && strings.HasSuffix(name, "_test.go"), name)
+		require.NotRegexp(t, `\.(gz|zip|md|txtar)$`, name, "no build reads it")
 		for _, other := range []string{"src/bridge/", "src/cmd/", "src/network/", "src/device/"} {
 			require.False(t, strings.HasPrefix(name, other), name)
 		}

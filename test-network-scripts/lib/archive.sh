@@ -10,7 +10,7 @@ pack() {
 	local archive=$1 folder=$2 tar=tar
 	shift 2
 	command -v gtar >/dev/null && tar=gtar
-	"$tar" --version 2>/dev/null | grep -q 'GNU tar' || die "GNU tar is needed (on macOS: gtar)"
+	"$tar" --version 2>/dev/null | saw 'GNU tar' || die "GNU tar is needed (on macOS: gtar)"
 	"$tar" --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX -C "$folder" -cf - "$@" | gzip -9n >"$archive.tmp"
 	mv "$archive.tmp" "$archive"

@@ -28,6 +28,10 @@ last_words() {
 	tail -n 15 "$1" >&9
 }
 
+# saw PATTERN: grep at the end of a pipeline. It reads everything: one that stops at the first hit
+# can fail the command before it, and with that, by pipefail, the pipeline.
+saw() { grep "$@" >/dev/null; }
+
 # usage prints the comment at the head of the script that was called.
 usage() {
 	sed -n '3,/^[^#]/p' "$0" | sed -e '/^[^#]/d' -e 's/^# \{0,1\}//'

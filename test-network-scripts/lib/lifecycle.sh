@@ -102,7 +102,7 @@ install() {
 	local org=$1 address id
 	id=$(package_id "$org")
 	for address in $(of "$org" PEER_ADDRESS); do
-		if peer_at "$org" "$address" lifecycle chaincode queryinstalled | grep -qF "Package ID: $id,"; then
+		if peer_at "$org" "$address" lifecycle chaincode queryinstalled | saw -F "Package ID: $id,"; then
 			step "$(of "$org" MSP_ID): already installed on $address"
 			continue
 		fi

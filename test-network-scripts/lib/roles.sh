@@ -50,7 +50,7 @@ grant_roles() {
 			user=${pair%%=*} role=${pair#*=}
 			msp=$(of "$org" "${user}_MSP")
 			[ -n "$msp" ] || die "${org}_ROLES names $user, but ${org}_${user}_MSP is not set"
-			if query_as "$org" "$msp" roles:WhoAmI | grep -q "\"roles\":\\[[^]]*\"$role\""; then
+			if query_as "$org" "$msp" roles:WhoAmI | saw "\"roles\":\\[[^]]*\"$role\""; then
 				step "$(of "$org" MSP_ID): $user is $role"
 				continue
 			fi
