@@ -3,9 +3,9 @@
 package e2e_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -95,8 +95,7 @@ func startMosquitto(t *testing.T) string {
 		_ = cmd.Wait()
 	})
 	go func() {
-		for s := bufio.NewScanner(logs); s.Scan(); { //nolint:revive // the pipe must be drained
-		}
+		_, _ = io.Copy(io.Discard, logs) // or mosquitto would wait for a reader
 	}()
 	require.Eventually(t, func() bool {
 		c, err := net.Dial("tcp", addr)

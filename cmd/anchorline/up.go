@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -44,7 +43,7 @@ func (c *upCmd) Run(ctx context.Context, s streams) error {
 		cfg.Rate, cfg.RateSet = *c.Rate, true
 	}
 	cfg.Terminal = isTerminal(s.out) && !c.Log
-	logs := io.Writer(s.err)
+	logs := s.err
 	if cfg.Terminal {
 		if err := os.MkdirAll(c.Data, 0o750); err != nil {
 			return err

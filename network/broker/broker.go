@@ -54,7 +54,7 @@ func Start(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", cfg.Listen)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("broker: listen on %s: %w", cfg.Listen, err), j.close())
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // A journal keeps what was acknowledged to publishers until the bridge acknowledged it to us.
@@ -35,7 +36,7 @@ var entries = []byte("entries")
 
 func openJournal(path string) (*journal, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("broker: %s is in use by another process; stop it first", path)
 	}
 	if err != nil {
