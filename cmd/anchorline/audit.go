@@ -51,12 +51,21 @@ func (c *verifyCmd) Run(ctx context.Context, io streams) error {
 			return err
 		}
 	} else {
+		fmt.Fprintf(io.out, "keys  %s\n", c.keysFrom())
 		printReport(io, c.File, report)
 	}
 	if !report.OK {
 		return errSilent
 	}
 	return nil
+}
+
+// keysFrom says what the verification trusts.
+func (c *verifyCmd) keysFrom() string {
+	if c.Pins != "" {
+		return "pinned in " + c.Pins
+	}
+	return "as the peer of " + c.Ledger + " has them now; pin them to verify offline (anchorline audit pins)"
 }
 
 func (c *verifyCmd) verify(ctx context.Context, data []byte) (*audit.Report, error) {
