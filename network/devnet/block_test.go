@@ -147,8 +147,12 @@ func TestATransactionCarriesEverySignatureThatMadeIt(t *testing.T) {
 	}
 }
 
+// organisationDir is the folder of a profile's organisation in cryptogen's layout.
+func organisationDir(p devnet.Profile) string {
+	return filepath.Join(filepath.Dir(p.Certificate), "..", "..", "..", "..")
+}
+
 // filepathPeerMSP is the MSP folder of the peer of a profile's organisation.
 func filepathPeerMSP(p devnet.Profile) string {
-	organisation := filepath.Dir(filepath.Dir(p.TLSCA))
-	return filepath.Join(organisation, "peers", p.ServerName, "msp")
+	return filepath.Join(organisationDir(p), "peers", p.ServerName, "msp")
 }

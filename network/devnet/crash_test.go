@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/network/devnet/internal/probe"
 )
 
 // victimDir names the folder of the network that a helper process runs, and dies in.
@@ -31,7 +32,7 @@ func TestVictim(t *testing.T) {
 		t.Skip("helper process of TestKilledAtAnyMomentTheLedgerContinues, started by it")
 	}
 	cfg := devnet.Default(dir)
-	cfg.Chaincode, cfg.BatchTimeout, cfg.MaxMessages = &probe{}, time.Millisecond, 4
+	cfg.Chaincode, cfg.BatchTimeout, cfg.MaxMessages = &probe.Chaincode{}, time.Millisecond, 4
 	n, err := devnet.Start(context.Background(), cfg)
 	require.NoError(t, err)
 	profile, err := json.Marshal(n.Profile("Org1MSP", "User1"))

@@ -15,14 +15,13 @@ import (
 	fabricidentity "github.com/hyperledger/fabric-gateway/pkg/identity"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
-	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/network/devnet/internal/probe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func start(t *testing.T, change ...func(*devnet.Config)) *devnet.Network {
 	t.Helper()
 	cfg := devnet.Default(t.TempDir())
-	cfg.Chaincode = &probe{}
+	cfg.Chaincode = &probe.Chaincode{}
 	cfg.BatchTimeout = 20 * time.Millisecond
 	for _, c := range change {
 		c(&cfg)
@@ -97,20 +96,6 @@ func evaluate(t *testing.T, c *client.Contract, name string, args ...string) str
 	return string(out)
 }
 
-// keyPolicy asks for the peers of all organisations.
-func keyPolicy(mspIDs ...string) []byte {
-	p := &common.SignaturePolicyEnvelope{}
-	var rules []*common.SignaturePolicy
-	for i, mspID := range mspIDs {
-		role, _ := proto.Marshal(&msp.MSPRole{MspIdentifier: mspID, Role: msp.MSPRole_PEER})
-		p.Identities = append(p.Identities, &msp.MSPPrincipal{PrincipalClassification: msp.MSPPrincipal_ROLE, Principal: role})
-		rules = append(rules, &common.SignaturePolicy{Type: &common.SignaturePolicy_SignedBy{SignedBy: int32(i)}})
-	}
-	p.Rule = &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{NOutOf: &common.SignaturePolicy_NOutOf{N: int32(len(rules)), Rules: rules}}}
-	content, _ := proto.Marshal(p)
-	return content
-}
-
 func TestASubmittedTransactionIsReadBack(t *testing.T) {
 	n := start(t)
 	c := contractOf(t, n)
@@ -124,7 +109,7 @@ func TestTheLedgerContinuesAfterAStop(t *testing.T) {
 	for i := range 3 {
 		func() {
 			cfg := devnet.Default(dir)
-			cfg.Chaincode = &probe{}
+			cfg.Chaincode = &probe.Chaincode{}
 			n, err := devnet.Start(context.Background(), cfg)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, n.Close()) }()

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/network/devnet/internal/probe"
 )
 
 // brief is a context that ends soon: what is lost never comes.
@@ -161,13 +162,13 @@ func TestAChaincodeThatIsGoneIsLaunchedAgain(t *testing.T) {
 }
 
 // panicking panics when told to.
-type panicking struct{ probe }
+type panicking struct{ probe.Chaincode }
 
 func (p *panicking) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	if name, _ := stub.GetFunctionAndParameters(); name == "panic" {
 		panic("as asked")
 	}
-	return p.probe.Invoke(stub)
+	return p.Chaincode.Invoke(stub)
 }
 
 func TestAPanicOfChaincodeEndsItsStreamAndNothingElse(t *testing.T) {

@@ -98,7 +98,7 @@ func (n *Network) openLedger() (err error) {
 	if n.ledger, err = store.Open(filepath.Join(n.config.Dir, "ledger.db")); err != nil {
 		return err
 	}
-	if n.topology, err = loadTopology(n.config.Dir); err != nil {
+	if n.topology, err = loadTopology(n.config.Dir, n.config.Channel); err != nil {
 		return err
 	}
 	if n.policy, err = policy.Parse(n.config.EndorsementPolicy); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/anchorline/anchorline/network/devnet/internal/deliver"
 	"github.com/anchorline/anchorline/network/devnet/internal/endorse"
 	"github.com/anchorline/anchorline/network/devnet/internal/gateway"
+	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/order"
 	"github.com/anchorline/anchorline/network/devnet/internal/system"
 	"github.com/anchorline/anchorline/network/devnet/internal/validate"
@@ -39,14 +40,17 @@ func (n *Network) buildOrderer() error {
 		}},
 	})
 	service := &deliver.Orderer{Broadcaster: n.orderer, Config: n.deliver()}
-	service.Allow = n.topology.members.Channel
+	service.Allow = func(s member.Signed) error { return n.topology.members.Ordering(member.Readers, s) }
 	n.servers[len(n.servers)-1].services = func(s *grpc.Server) { orderer.RegisterAtomicBroadcastServer(s, service) }
 	return nil
 }
 
 func (n *Network) deliver() deliver.Config {
 	return deliver.Config{
-		Channel: n.config.Channel, TimeWindow: timeWindow, Ledger: n.ledger, Allow: n.topology.members.Application,
+		Allow: func(s member.Signed) error {
+			return n.topology.members.Application(n.config.Channel, member.Readers, s)
+		},
+		Channel: n.config.Channel, TimeWindow: timeWindow, Ledger: n.ledger,
 		Members: n.topology.members, Faults: n.faults, Now: time.Now,
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
+
+	"github.com/anchorline/anchorline/network/devnet/internal/probe"
 )
 
 func list(t *testing.T, text string) []string {
@@ -145,7 +147,7 @@ func TestAKeysPolicyReplacesTheChaincodes(t *testing.T) {
 	submit(t, c, "put", "a", "1")
 	require.Empty(t, evaluate(t, c, "getpolicy", "a"))
 	submit(t, c, "policy", "a", "Org1MSP")
-	require.Equal(t, string(keyPolicy("Org1MSP")), evaluate(t, c, "getpolicy", "a"))
+	require.Equal(t, string(probe.KeyPolicy("Org1MSP")), evaluate(t, c, "getpolicy", "a"))
 
 	one := []client.ProposalOption{client.WithArguments("a", "2"), client.WithEndorsingOrganizations("Org1MSP")}
 	_, err := c.Submit("put", one...)

@@ -50,7 +50,7 @@ type node struct {
 }
 
 // loadTopology makes the identities that are not there yet and loads those of the nodes.
-func loadTopology(dir string) (*topology, error) {
+func loadTopology(dir, channel string) (*topology, error) {
 	t := &topology{root: filepath.Join(dir, "organizations")}
 	organisations := append(peerOrganisations(), ordererOrganisation())
 	if err := identity.Write(t.root, organisations...); err != nil {
@@ -66,7 +66,7 @@ func loadTopology(dir string) (*topology, error) {
 			MSPID: org.MSPID, CA: ca, Application: org.Kind == identity.PeerOrganisation,
 		})
 	}
-	t.members = member.NewRegistry(trusted...)
+	t.members = member.NewRegistry(channel, trusted...)
 	for _, org := range organisations {
 		n := &node{org: org, name: org.Nodes[0]}
 		var err error

@@ -13,11 +13,8 @@ import (
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
 )
 
-// Refusals, in the words a peer uses where it has some.
-var (
-	errPrivateData = errors.New("collection could not be found: this network has no private data")
-	errRichQuery   = errors.New("ExecuteQuery not supported for leveldb")
-)
+// errRichQuery is how a peer refuses a query that its state database cannot answer.
+var errRichQuery = errors.New("ExecuteQuery not supported for leveldb")
 
 // handler answers the requests of one call. Requests of a call come one after the other; mu
 // makes sure of it.
@@ -62,8 +59,10 @@ func (h *handler) handle(message *peer.ChaincodeMessage) ([]byte, error) {
 		return decoded(payload, &peer.QueryStateClose{}, h.closeQuery)
 	case peer.ChaincodeMessage_GET_QUERY_RESULT:
 		return nil, errRichQuery
-	case peer.ChaincodeMessage_GET_PRIVATE_DATA_HASH, peer.ChaincodeMessage_PURGE_PRIVATE_DATA:
-		return nil, errPrivateData
+	case peer.ChaincodeMessage_GET_PRIVATE_DATA_HASH:
+		return decoded(payload, &peer.GetState{}, func(m *peer.GetState) ([]byte, error) { return nil, h.noCollection(m.GetCollection()) })
+	case peer.ChaincodeMessage_PURGE_PRIVATE_DATA:
+		return decoded(payload, &peer.DelState{}, func(m *peer.DelState) ([]byte, error) { return nil, h.noCollection(m.GetCollection()) })
 	case peer.ChaincodeMessage_INVOKE_CHAINCODE:
 		return decoded(payload, &peer.ChaincodeSpec{}, h.invoke)
 	default:
@@ -80,14 +79,14 @@ func decoded[M proto.Message](payload []byte, message M, handle func(M) ([]byte,
 
 func (h *handler) get(m *peer.GetState) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	return h.sim.Get(h.config.Name, m.GetKey())
 }
 
 func (h *handler) getMultiple(m *peer.GetStateMultiple) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	result := &peer.GetStateMultipleResult{}
 	for _, key := range m.GetKeys() {
@@ -102,21 +101,21 @@ func (h *handler) getMultiple(m *peer.GetStateMultiple) ([]byte, error) {
 
 func (h *handler) put(m *peer.PutState) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	return nil, h.sim.Put(h.config.Name, m.GetKey(), m.GetValue())
 }
 
 func (h *handler) del(m *peer.DelState) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	return nil, h.sim.Put(h.config.Name, m.GetKey(), nil)
 }
 
 func (h *handler) getMetadata(m *peer.GetStateMetadata) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	metadata, err := h.sim.Metadata(h.config.Name, m.GetKey())
 	if err != nil {
@@ -131,7 +130,7 @@ func (h *handler) getMetadata(m *peer.GetStateMetadata) ([]byte, error) {
 
 func (h *handler) putMetadata(m *peer.PutStateMetadata) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	return nil, h.sim.PutMetadata(h.config.Name, m.GetKey(), m.GetMetadata().GetMetakey(), m.GetMetadata().GetValue())
 }
@@ -147,7 +146,7 @@ func (h *handler) writeBatch(m *peer.WriteBatchState) ([]byte, error) {
 
 func (h *handler) writeRecord(record *peer.WriteRecord) error {
 	if record.GetCollection() != "" {
-		return errPrivateData
+		return h.noCollection(record.GetCollection())
 	}
 	switch record.GetType() {
 	case peer.WriteRecord_PUT_STATE:
@@ -157,10 +156,15 @@ func (h *handler) writeRecord(record *peer.WriteRecord) error {
 	case peer.WriteRecord_PUT_STATE_METADATA:
 		return h.sim.PutMetadata(h.config.Name, record.GetKey(), record.GetMetadata().GetMetakey(), record.GetMetadata().GetValue())
 	case peer.WriteRecord_PURGE_PRIVATE_DATA:
-		return errPrivateData
+		return errors.New("only applicable for private data")
 	default:
 		return errors.New("unknown operation type")
 	}
+}
+
+// noCollection refuses private data: the chaincode's definition has no collections.
+func (h *handler) noCollection(name string) error {
+	return fmt.Errorf("collection %s/%s/%s could not be found", h.call.Channel, h.config.Name, name)
 }
 
 func (h *handler) invoke(m *peer.ChaincodeSpec) ([]byte, error) {

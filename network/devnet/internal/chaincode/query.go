@@ -38,7 +38,7 @@ type cursor struct {
 
 func (h *handler) openRange(m *peer.GetStateByRange) ([]byte, error) {
 	if m.GetCollection() != "" {
-		return nil, errPrivateData
+		return nil, h.noCollection(m.GetCollection())
 	}
 	page := &peer.QueryMetadata{}
 	if err := proto.Unmarshal(m.GetMetadata(), page); err != nil {

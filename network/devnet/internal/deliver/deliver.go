@@ -26,7 +26,7 @@ type Config struct {
 	Channel    string
 	TimeWindow time.Duration
 	Ledger     *store.Store
-	Allow      func(access member.Access, signed member.Signed) error
+	Allow      func(signed member.Signed) error // may they read blocks?
 	Members    *member.Registry
 	Faults     *fault.Switches
 	Now        func() time.Time
@@ -109,7 +109,7 @@ func (c Config) parse(envelope *common.Envelope) (*orderer.SeekInfo, common.Stat
 	}
 	signed := member.Signed{Identity: h.Signature.GetCreator(), Data: envelope.GetPayload(), Signature: envelope.GetSignature()}
 	creator, err := c.Members.Parse(signed.Identity)
-	if err != nil || creator.Expired(c.Now()) || c.Allow(member.Readers, signed) != nil {
+	if err != nil || creator.Expired(c.Now()) || c.Allow(signed) != nil {
 		return nil, common.Status_FORBIDDEN
 	}
 	if seek.GetStart() == nil || seek.GetStop() == nil {

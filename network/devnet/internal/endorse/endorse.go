@@ -134,7 +134,7 @@ func (e *Endorser) check(p *wire.Proposal) error {
 	if e.config.System.Has(p.Chaincode) {
 		return nil
 	}
-	return e.config.Members.Application(member.Writers, member.Signed{
+	return e.config.Members.Application(p.Channel.GetChannelId(), member.Writers, member.Signed{
 		Identity: p.Signature.GetCreator(), Data: p.Signed.GetProposalBytes(), Signature: p.Signed.GetSignature(),
 	})
 }

@@ -70,7 +70,7 @@ func (c *collection) plan(ctx context.Context, t target) error {
 		if t.transient {
 			return status.Error(codes.FailedPrecondition, "no endorsers found in the gateway's organization; retry specifying endorsing organization(s) to protect transient data")
 		}
-		return status.Errorf(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy: no metadata was found for chaincode %s in channel %s", t.chaincode, t.channel)
+		return status.Errorf(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy: No metadata was found for chaincode %s in channel %s", t.chaincode, t.channel)
 	}
 	first := g.propose(ctx, g.config.Peers[0], c.proposal)
 	if ctx.Err() != nil {

@@ -28,7 +28,7 @@ func (g *Gateway) Submit(ctx context.Context, request *gateway.SubmitRequest) (*
 		return nil, status.Error(codes.InvalidArgument, "prepared transaction must be signed")
 	}
 	if request.GetChannelId() != g.config.Channel {
-		return nil, status.Errorf(codes.FailedPrecondition, "failed to get config for channel [%s]: channel not found", request.GetChannelId())
+		return nil, status.Errorf(codes.FailedPrecondition, "failed to get config for channel [%[1]s]: could not get last config for channel %[1]s", request.GetChannelId())
 	}
 	response, err := g.broadcast(ctx, envelope)
 	switch {
@@ -121,10 +121,7 @@ func (g *Gateway) await(ctx context.Context, txID string) (store.Place, error) {
 
 // authorise checks a signed request against the channel's Readers.
 func (g *Gateway) authorise(channel string, request, identity, signature []byte) error {
-	if channel != g.config.Channel {
-		return status.Errorf(codes.PermissionDenied, "failed to get policy manager for channel [%s]", channel)
-	}
-	if err := g.config.Members.Application(member.Readers, member.Signed{Identity: identity, Data: request, Signature: signature}); err != nil {
+	if err := g.config.Members.Application(channel, member.Readers, member.Signed{Identity: identity, Data: request, Signature: signature}); err != nil {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	return nil

@@ -22,17 +22,23 @@ const (
 // Signed is data with who signed it.
 type Signed struct{ Identity, Data, Signature []byte }
 
-// Application checks that one of the application's organisations allows the signer access.
-func (r *Registry) Application(access Access, signed Signed) error {
+// Application checks that one of the application's organisations allows the signer access to
+// a channel.
+func (r *Registry) Application(channel string, access Access, signed Signed) error {
+	if channel != r.channel {
+		return fmt.Errorf("Failed to get policy manager for channel [%s]", channel) //nolint:staticcheck // Fabric's words
+	}
 	if m := r.signer(signed); m == nil || !r.allows(access, m) {
-		return fmt.Errorf("failed evaluating policy on signed data during check policy [/Channel/Application/%s]: [%w]", access, denied(access))
+		//nolint:staticcheck // Fabric's words
+		return fmt.Errorf("Failed evaluating policy on signed data during check policy on channel [%s] with policy [/Channel/Application/%s]: [%w]",
+			channel, access, denied(access))
 	}
 	return nil
 }
 
-// Channel checks the same for the whole channel, where members of an ordering organisation
-// have access too.
-func (r *Registry) Channel(access Access, signed Signed) error {
+// Ordering checks the same for the ordering service, which members of its own organisations
+// may use too.
+func (r *Registry) Ordering(access Access, signed Signed) error {
 	m := r.signer(signed)
 	if m == nil || (r.application[m.MSPID] && !r.allows(access, m)) {
 		return denied(access)

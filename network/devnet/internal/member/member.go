@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
@@ -28,15 +29,25 @@ type Organisation struct {
 	Application bool // its clients use the channel; false for an ordering organisation
 }
 
-// Registry holds the organisations of a channel.
+// Registry holds the organisations of a channel, and remembers the members it has seen.
 type Registry struct {
+	channel     string
 	roots       map[string]*x509.CertPool
 	application map[string]bool
+
+	mu   sync.Mutex
+	seen map[string]*Member // by serialized identity
 }
 
-// NewRegistry makes a registry of organisations.
-func NewRegistry(organisations ...Organisation) *Registry {
-	r := &Registry{roots: make(map[string]*x509.CertPool), application: make(map[string]bool)}
+// maxSeen bounds what a registry remembers.
+const maxSeen = 1000
+
+// NewRegistry makes a registry of a channel's organisations.
+func NewRegistry(channel string, organisations ...Organisation) *Registry {
+	r := &Registry{
+		channel: channel,
+		roots:   make(map[string]*x509.CertPool), application: make(map[string]bool), seen: make(map[string]*Member),
+	}
 	for _, o := range organisations {
 		pool := x509.NewCertPool()
 		pool.AddCert(o.CA)
@@ -46,16 +57,36 @@ func NewRegistry(organisations ...Organisation) *Registry {
 	return r
 }
 
-// Member is an identity of a known organisation. It may still be invalid: see Validate.
+// Member is an identity that a known organisation's CA issued. It may still be invalid: see
+// Validate.
 type Member struct {
 	MSPID       string
 	Certificate *x509.Certificate
-	roots       *x509.CertPool
 }
 
-// Parse reads a serialized identity. It fails when the organisation is unknown or the
-// certificate is malformed; it does not check who issued the certificate.
+// Parse reads a serialized identity. It fails when the organisation is unknown, or its CA did
+// not issue the certificate. As in Fabric, expiry is not looked at: see Expired.
 func (r *Registry) Parse(serialized []byte) (*Member, error) {
+	r.mu.Lock()
+	m := r.seen[string(serialized)]
+	r.mu.Unlock()
+	if m != nil {
+		return m, nil
+	}
+	m, err := r.parse(serialized)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.seen) >= maxSeen {
+		clear(r.seen)
+	}
+	r.seen[string(serialized)] = m
+	return m, nil
+}
+
+func (r *Registry) parse(serialized []byte) (*Member, error) {
 	id := &msp.SerializedIdentity{}
 	if err := proto.Unmarshal(serialized, id); err != nil {
 		return nil, fmt.Errorf("could not deserialize a SerializedIdentity: %w", err)
@@ -72,24 +103,21 @@ func (r *Registry) Parse(serialized []byte) (*Member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parseCertificate failed: %w", err)
 	}
-	return &Member{MSPID: id.GetMspid(), Certificate: cert, roots: roots}, nil
-}
-
-// Validate checks that a CA of the organisation issued the certificate and that it has one
-// role. As in Fabric, expiry is not looked at here: see Expired.
-func (m *Member) Validate() error {
-	_, err := m.Certificate.Verify(x509.VerifyOptions{
-		Roots:       m.roots,
-		CurrentTime: m.Certificate.NotBefore.Add(time.Second),
-		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	_, err = cert.Verify(x509.VerifyOptions{
+		Roots: roots, CurrentTime: cert.NotBefore.Add(time.Second), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
-		return fmt.Errorf("could not validate identity against certification chain: %w", err)
+		return nil, fmt.Errorf("could not obtain certification chain: %w", err)
 	}
+	return &Member{MSPID: id.GetMspid(), Certificate: cert}, nil
+}
+
+// Validate checks that the member is no CA and has one role.
+func (m *Member) Validate() error {
 	if m.Certificate.IsCA {
 		return errors.New("a CA certificate cannot be used as an identity")
 	}
-	_, err = m.role()
+	_, err := m.role()
 	return err
 }
 

@@ -126,7 +126,7 @@ func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
 	if size := len(envelope.GetPayload()) + len(envelope.GetSignature()); size > o.config.AbsoluteMaxBytes {
 		return common.Status_BAD_REQUEST, fmt.Errorf("message payload is %d bytes and exceeds maximum allowed %d bytes", size, o.config.AbsoluteMaxBytes)
 	}
-	err = o.config.Members.Channel(member.Writers, member.Signed{
+	err = o.config.Members.Ordering(member.Writers, member.Signed{
 		Identity: headers.Signature.GetCreator(), Data: envelope.GetPayload(), Signature: envelope.GetSignature(),
 	})
 	if err != nil {

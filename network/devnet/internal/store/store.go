@@ -33,6 +33,13 @@ var (
 	ErrClosed   = errors.New("the ledger is closed")
 )
 
+// absent is an ErrNotFound in the words of Fabric's block store.
+type absent string
+
+func (a absent) Error() string { return "no such " + string(a) + " in index" }
+
+func (absent) Is(target error) bool { return target == ErrNotFound }
+
 // MaxKey is the longest key in bytes that the store takes; Fabric's own stores differ.
 const MaxKey = 32_000
 
@@ -173,7 +180,7 @@ func (s *Store) Block(number uint64) (*common.Block, error) {
 	err := s.db.View(func(tx *bolt.Tx) error {
 		content := tx.Bucket(bucketBlocks).Get(uint64Key(number))
 		if content == nil {
-			return fmt.Errorf("block %d: %w", number, ErrNotFound)
+			return absent(fmt.Sprintf("block number [%d]", number))
 		}
 		return proto.Unmarshal(content, block)
 	})
@@ -186,7 +193,7 @@ func (s *Store) BlockByHash(hash []byte) (*common.Block, error) {
 	err := s.db.View(func(tx *bolt.Tx) error {
 		content := tx.Bucket(bucketHashes).Get(hash)
 		if content == nil {
-			return fmt.Errorf("block with hash %x: %w", hash, ErrNotFound)
+			return absent(fmt.Sprintf("block hash [%x]", hash))
 		}
 		number = binary.BigEndian.Uint64(content)
 		return nil
@@ -210,7 +217,7 @@ func (s *Store) Transaction(id string) (Place, error) {
 	err := s.db.View(func(tx *bolt.Tx) error {
 		content := tx.Bucket(bucketTxs).Get([]byte(id))
 		if len(content) != 16 {
-			return fmt.Errorf("transaction %s: %w", id, ErrNotFound)
+			return absent(fmt.Sprintf("transaction ID [%s]", id))
 		}
 		place = Place{
 			Block: binary.BigEndian.Uint64(content),

@@ -15,23 +15,24 @@ import (
 )
 
 // configure is cscc.
-func (c *Chaincodes) configure(function string, args [][]byte) *peer.Response {
+func (c *Chaincodes) configure(function string, args [][]byte, p *wire.Proposal) *peer.Response {
 	if function == "GetChannels" {
 		return answer(&peer.ChannelQueryResponse{Channels: []*peer.ChannelInfo{{ChannelId: c.Channel}}}, nil, "", nil)
 	}
 	if len(args) == 0 {
 		return shim.Error("Incorrect number of arguments, 1")
 	}
+	denied := c.access(args[0], p)
 	switch function {
 	case "GetConfigBlock":
-		if string(args[0]) != c.Channel {
-			return shim.Error("Unknown channel ID, " + string(args[0]))
+		if denied != nil {
+			return shim.Error(fmt.Sprintf("access denied for [%s][%s]: %s", function, args[0], denied))
 		}
 		block, err := c.Ledger.Block(0)
 		return answer(block, err, "configuration block of %s: %s", c.Channel)
 	case "GetChannelConfig":
-		if string(args[0]) != c.Channel {
-			return shim.Error("unknown channel ID, " + string(args[0]))
+		if denied != nil {
+			return shim.Error(fmt.Sprintf("access denied for [%s][%s]: %s", function, args[0], denied))
 		}
 		config, err := c.channelConfig()
 		return answer(config, err, "configuration of %s: %s", c.Channel)
@@ -60,7 +61,10 @@ func (c *Chaincodes) channelConfig() (*common.Config, error) {
 }
 
 // lifecycle is what _lifecycle tells about the one chaincode; it changes nothing.
-func (c *Chaincodes) lifecycle(function string, args [][]byte) *peer.Response {
+func (c *Chaincodes) lifecycle(function string, args [][]byte, p *wire.Proposal) *peer.Response {
+	if denied := c.access([]byte(p.Channel.GetChannelId()), p); denied != nil {
+		return shim.Error(fmt.Sprintf("Failed to authorize invocation due to failed ACL check: %s", denied))
+	}
 	if len(args) != 1 {
 		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': expected one argument", function))
 	}

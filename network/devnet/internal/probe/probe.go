@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package devnet_test
+// Package probe is a chaincode for the tests of networks: it does with its stub what its
+// arguments say, one function for every request of the shim protocol.
+package probe
 
 import (
 	"encoding/json"
@@ -10,18 +12,23 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/protobuf/proto"
 )
 
-// probe is a chaincode that does with the stub what its arguments say, one function for
-// every request of the shim protocol.
-type probe struct {
-	slow chan struct{} // "wait" returns when it closes
+// Chaincode is the probe.
+type Chaincode struct {
+	// Wait lets the function "wait" return when it closes.
+	Wait <-chan struct{}
 }
 
-func (p *probe) Init(shim.ChaincodeStubInterface) *peer.Response { return shim.Success(nil) }
+// Init does nothing.
+func (p *Chaincode) Init(shim.ChaincodeStubInterface) *peer.Response { return shim.Success(nil) }
 
-func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
+// Invoke calls the function that the first argument names.
+func (p *Chaincode) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	name, args := stub.GetFunctionAndParameters()
 	functions := map[string]func(shim.ChaincodeStubInterface, []string) ([]byte, error){
 		"put": put, "get": get, "del": del, "add": add, "range": scan, "page": page, "parts": parts,
@@ -36,7 +43,7 @@ func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 		code, _ := strconv.Atoi(args[0])
 		return &peer.Response{Status: int32(code), Message: "as asked"}
 	case "wait":
-		<-p.slow
+		<-p.Wait
 		return shim.Success(nil)
 	}
 	f, ok := functions[name]
@@ -176,7 +183,7 @@ func history(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 }
 
 func setPolicy(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
-	return nil, stub.SetStateValidationParameter(args[0], keyPolicy(args[1:]...))
+	return nil, stub.SetStateValidationParameter(args[0], KeyPolicy(args[1:]...))
 }
 
 func getPolicy(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
@@ -240,4 +247,18 @@ func now(stub shim.ChaincodeStubInterface, _ []string) ([]byte, error) {
 		return nil, err
 	}
 	return []byte(at.AsTime().Format(time.RFC3339)), nil
+}
+
+// KeyPolicy asks for the peers of all organisations.
+func KeyPolicy(mspIDs ...string) []byte {
+	p := &common.SignaturePolicyEnvelope{}
+	var rules []*common.SignaturePolicy
+	for i, mspID := range mspIDs {
+		role, _ := proto.Marshal(&msp.MSPRole{MspIdentifier: mspID, Role: msp.MSPRole_PEER})
+		p.Identities = append(p.Identities, &msp.MSPPrincipal{PrincipalClassification: msp.MSPPrincipal_ROLE, Principal: role})
+		rules = append(rules, &common.SignaturePolicy{Type: &common.SignaturePolicy_SignedBy{SignedBy: int32(i)}})
+	}
+	p.Rule = &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{NOutOf: &common.SignaturePolicy_NOutOf{N: int32(len(rules)), Rules: rules}}}
+	content, _ := proto.Marshal(p)
+	return content
 }
