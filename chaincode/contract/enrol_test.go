@@ -64,6 +64,9 @@ func (m *maker) certify(t testing.TB, subject pkix.Name, public crypto.PublicKey
 	return base64.RawURLEncoding.EncodeToString(der)
 }
 
+// pkixName is a subject with a common name.
+func pkixName(name string) pkix.Name { return pkix.Name{CommonName: name} }
+
 const farFuture = 1_990_000_000_000
 
 // ed25519Signer makes a key pair and the signer on it.

@@ -24,9 +24,10 @@ import (
 
 // world is a channel of two organisations with the chaincode on it.
 type world struct {
-	t          testing.TB
-	ledger     *ledgertest.Ledger
-	cc         *contract.Chaincode
+	t      testing.TB
+	ledger *ledgertest.Ledger
+	// cc endorses every proposal; so does second, on which submit insists on the same result.
+	cc, second *contract.Chaincode
 	org1, org2 ledgertest.Organisation
 	// admin1 and admin2 are the organisations' NodeOU admins.
 	admin1, admin2 ledgertest.Identity
@@ -38,8 +39,10 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	cc, err := contract.New()
 	require.NoError(t, err)
+	second, err := contract.New()
+	require.NoError(t, err)
 	w := &world{
-		t: t, cc: cc, ledger: ledgertest.New("Org1MSP", "Org2MSP"),
+		t: t, cc: cc, second: second, ledger: ledgertest.New("Org1MSP", "Org2MSP"),
 		org1: ledgertest.NewOrganisation(t, "Org1MSP"), org2: ledgertest.NewOrganisation(t, "Org2MSP"),
 	}
 	w.admin1, w.admin2 = w.org1.Admin(t), w.org2.Admin(t)
@@ -59,10 +62,22 @@ func (w *world) agree() {
 // submit commits a transaction that must be valid and returns its payload.
 func (w *world) submit(as ledgertest.Identity, function string, request any) string {
 	w.t.Helper()
-	p, code := w.ledger.Submit(w.cc, as, function, text(w.t, request))
+	p := w.ledger.Propose(w.cc, as, function, text(w.t, request))
 	require.Empty(w.t, p.Response.GetMessage())
-	require.Equal(w.t, peer.TxValidationCode_VALID, code)
+	w.sameAgain(w.second, p)
+	require.Equal(w.t, peer.TxValidationCode_VALID, w.ledger.Commit(p, w.ledger.Organisations...))
 	return string(p.Response.GetPayload())
+}
+
+// sameAgain requires that another instance of the chaincode does the same to the last byte.
+func (w *world) sameAgain(cc *contract.Chaincode, p ledgertest.Proposal) {
+	w.t.Helper()
+	again := w.ledger.Again(cc, p)
+	require.Equal(w.t, p.Stub.Writes, again.Stub.Writes)
+	require.Equal(w.t, p.Stub.Policies, again.Stub.Policies)
+	require.Equal(w.t, p.Stub.EventName, again.Stub.EventName)
+	require.Equal(w.t, string(p.Stub.EventPayload), string(again.Stub.EventPayload))
+	require.Equal(w.t, string(p.Response.GetPayload()), string(again.Response.GetPayload()))
 }
 
 // refused proposes a transaction that must be refused with a code and returns the message.

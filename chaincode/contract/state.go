@@ -42,7 +42,8 @@ func (tx *transaction) getMany(keys []string) ([][]byte, error) {
 }
 
 // decodeState reads a stored record. One that a newer chaincode wrote is refused in so many
-// words: misreading it and writing it back would lose what it holds.
+// words: misreading it and writing it back would lose what it holds. It is not as strict as
+// record.Decode, and several times as fast: what is stored was strict when it came in.
 func decodeState(key string, data []byte, v any) error {
 	var schema struct {
 		Version int `json:"version"`
@@ -51,7 +52,9 @@ func decodeState(key string, data []byte, v any) error {
 		return record.Errorf(record.Internal, "the record under %q has schema version %d, this chaincode knows %d; run the newer chaincode",
 			key, schema.Version, record.Version)
 	}
-	if err := record.Decode(data, v); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
 		return record.Errorf(record.Internal, "the record under %q cannot be read: %v", key, err)
 	}
 	return nil

@@ -35,8 +35,10 @@ type Ledger struct {
 	height    uint64
 	proposals uint64
 	state     map[string]entry
-	history   map[string][]*queryresult.KeyModification
-	events    []Event
+	// sorted are the keys of state in order, nil when they must be sorted anew.
+	sorted  []string
+	history map[string][]*queryresult.KeyModification
+	events  []Event
 }
 
 // entry is a key's value, version and key-level endorsement policy.
@@ -144,6 +146,7 @@ func (l *Ledger) Commit(p Proposal, endorsers ...string) peer.TxValidationCode {
 
 // apply writes what a valid transaction wrote.
 func (l *Ledger) apply(s *Stub) {
+	l.sorted = nil
 	for key, value := range s.Writes {
 		e := l.state[key]
 		e.value, e.version = value, l.height
@@ -189,7 +192,7 @@ func (l *Ledger) Policy(key string) []byte {
 func (l *Ledger) Keys() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.scanKeys("", "")
+	return slices.Clone(l.scanKeys("", ""))
 }
 
 // Events returns the events of the committed transactions, oldest first.
@@ -207,20 +210,42 @@ type seen struct {
 
 // scan returns the keys of [start, end) with their versions, in order. An empty end is no end.
 func (l *Ledger) scan(start, end string) []seen {
+	return l.scanSome(start, end, len(l.state))
+}
+
+// scanSome is scan of at most some keys.
+func (l *Ledger) scanSome(start, end string, most int) []seen {
 	var found []seen
-	for _, key := range l.scanKeys(start, end) {
+	keys := l.scanKeys(start, end)
+	for _, key := range keys[:min(most, len(keys))] {
 		found = append(found, seen{key, l.state[key].version})
 	}
 	return found
 }
 
 func (l *Ledger) scanKeys(start, end string) []string {
-	var keys []string
-	for key, e := range l.state {
-		if e.value != nil && key >= start && (end == "" || key < end) {
-			keys = append(keys, key)
+	if l.sorted == nil {
+		l.sorted = []string{}
+		for key, e := range l.state {
+			if e.value != nil {
+				l.sorted = append(l.sorted, key)
+			}
 		}
+		slices.Sort(l.sorted)
 	}
-	slices.Sort(keys)
-	return keys
+	from, _ := slices.BinarySearch(l.sorted, start)
+	to := len(l.sorted)
+	if end != "" {
+		to, _ = slices.BinarySearch(l.sorted, end)
+	}
+	return l.sorted[from:max(from, to)]
+}
+
+// Load puts a value under a key without a transaction, to start from a large state.
+func (l *Ledger) Load(key string, value []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.height++
+	l.state[key] = entry{value: value, version: l.height}
+	l.sorted = nil
 }

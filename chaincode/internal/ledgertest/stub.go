@@ -28,6 +28,7 @@ type Stub struct {
 	reads   map[string]uint64
 	ranges  []rangeRead
 	queried bool
+	rows    int
 
 	// Writes are the values that the transaction would write; nil deletes.
 	Writes map[string][]byte
@@ -86,6 +87,7 @@ func (s *Stub) GetState(key string) ([]byte, error) {
 	defer s.ledger.mu.Unlock()
 	e := s.ledger.state[key]
 	s.reads[key] = e.version
+	s.rows++
 	return slices.Clone(e.value), nil
 }
 
@@ -164,7 +166,7 @@ func (s *Stub) GetStateByPartialCompositeKey(object string, attributes []string)
 	defer s.ledger.mu.Unlock()
 	found := s.ledger.scan(start, end)
 	s.ranges = append(s.ranges, rangeRead{start, end, found})
-	return s.rows(found), nil
+	return s.iterate(found), nil
 }
 
 // GetStateByPartialCompositeKeyWithPagination returns a page; its bookmark is the next key, as
@@ -186,14 +188,14 @@ func (s *Stub) GetStateByPartialCompositeKeyWithPagination(
 	}
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
-	found := s.ledger.scan(start, end)
+	found := s.ledger.scanSome(start, end, int(size)+1)
 	meta := &peer.QueryResponseMetadata{}
 	if len(found) > int(size) {
 		meta.Bookmark = found[size].key
 		found = found[:size]
 	}
 	meta.FetchedRecordsCount = int32(len(found))
-	return s.rows(found), meta, nil
+	return s.iterate(found), meta, nil
 }
 
 // GetHistoryForKey returns the changes of a key, newest first.
@@ -214,8 +216,12 @@ func (s *Stub) CreateCompositeKey(object string, attributes []string) (string, e
 	return shim.CreateCompositeKey(object, attributes)
 }
 
-// rows makes an iterator of what a scan found.
-func (s *Stub) rows(found []seen) *iterator[*queryresult.KV] {
+// Rows returns how many rows were read, in ranges and one by one.
+func (s *Stub) Rows() int { return s.rows }
+
+// iterate makes an iterator of what a scan found.
+func (s *Stub) iterate(found []seen) *iterator[*queryresult.KV] {
+	s.rows += len(found)
 	it := &iterator[*queryresult.KV]{}
 	for _, f := range found {
 		it.rows = append(it.rows, &queryresult.KV{Key: f.key, Value: slices.Clone(s.ledger.state[f.key].value)})

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+package contract_test
+
+// fleet is the number of devices in the largest list.
+const fleet = 100_000

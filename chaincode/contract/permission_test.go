@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/chaincode/contract"
+	"github.com/anchorline/anchorline/chaincode/internal/ledgertest"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+// Everybody who may call, in the order of the columns: without a role, with a granted role, and
+// the NodeOU admin.
+const everybody = "none auditor bridge registrar admin node"
+
+// permission is one row of the matrix: who in the record's own organisation, and who in
+// another, may call a function, and what they get for a device that is active, suspended or
+// revoked. Whoever is not named gets FORBIDDEN.
+type permission struct {
+	function   string
+	own, other string
+	// active, suspended and revoked are the results for those who may; "" is success.
+	active, suspended, revoked record.Code
+	// otherResult is what those who may in the other organisation get instead, when it differs.
+	otherResult map[record.Status]record.Code
+}
+
+// permissions is the matrix. Every function that writes has a row.
+func permissions() []permission {
+	const registrars, carriers = "registrar admin node", "bridge registrar admin node"
+	final := record.Conflict
+	return []permission{
+		{function: "consortium:Approve", own: "admin node", other: "admin node"},
+		{function: "roles:Grant", own: "admin node", other: "admin node"},
+		{function: "roles:Revoke", own: "admin node", other: "admin node"},
+		{function: "devices:Register", own: registrars, other: registrars},
+		{function: "devices:RegisterMany", own: registrars, other: registrars},
+		{function: "devices:AddManufacturer", own: registrars, other: registrars},
+		{function: "devices:RemoveManufacturer", own: registrars, other: registrars},
+		{function: "devices:Enrol", own: carriers, other: carriers},
+		{function: "devices:SetAttributes", own: registrars, revoked: final},
+		{function: "devices:RotateKey", own: carriers, other: carriers, revoked: final},
+		{function: "devices:RotateKey for a reason", own: registrars, revoked: final},
+		{function: "devices:Suspend", own: registrars, revoked: final},
+		{function: "devices:Resume", own: registrars, revoked: final},
+		{function: "devices:Revoke", own: registrars, revoked: final},
+		{function: "devices:Offer", own: registrars, revoked: final},
+		{function: "devices:WithdrawOffer", own: registrars},
+		{
+			function: "devices:Accept", own: registrars, other: registrars,
+			otherResult: map[record.Status]record.Code{record.Revoked: record.Forbidden},
+		},
+		{function: "anchors:OpenStream", own: "bridge", other: "bridge"},
+		{function: "anchors:Anchor", own: "bridge"},
+		{function: "anchors:RotateStreamKey", own: "bridge"},
+		{function: "anchors:RotateStreamKey for a reason", own: "admin node"},
+		{function: "anchors:SetBridge", own: "admin node"},
+		{function: "anchors:ReportEquivocation", own: "auditor bridge admin node", other: "auditor bridge admin node"},
+		{function: "policies:Put", own: "admin node", other: "admin node"},
+		{function: "policies:Revoke", own: "admin node", other: "admin node"},
+		{function: "access:Request", own: everybody, other: everybody},
+	}
+}
+
+// stage is a world with a device in every status, a stream with an anchor, and everybody of
+// everybody in both organisations.
+type stage struct {
+	*world
+	people  map[string]map[string]ledgertest.Identity // by organisation and role
+	signers map[record.Status]cose.Signer
+	batch   batch
+	maker   *maker
+}
+
+func newStage(t *testing.T) *stage {
+	s := &stage{world: newWorld(t), people: map[string]map[string]ledgertest.Identity{}, signers: map[record.Status]cose.Signer{}}
+	s.maker = newMaker(t, "Maker", nil)
+	for _, org := range []ledgertest.Organisation{s.org1, s.org2} {
+		admin := map[string]ledgertest.Identity{"Org1MSP": s.admin1, "Org2MSP": s.admin2}[org.MSP]
+		people := map[string]ledgertest.Identity{"node": admin, "none": org.Client(t, "none")}
+		for _, role := range []string{"auditor", "bridge", "registrar", "admin"} {
+			people[role] = org.Member(t, role, []string{"client", role + "s"}, nil)
+			s.submit(admin, "roles:Grant", object{"role": role, "unit": role + "s"})
+		}
+		s.people[org.MSP] = people
+		s.submit(admin, "devices:AddManufacturer", object{"name": "maker", "certificate": s.maker.text()})
+		s.submit(admin, "policies:Put", object{"id": "p", "text": `permit(principal, action, resource);`})
+	}
+	s.bridge1 = s.people["Org1MSP"]["bridge"]
+	for _, status := range []record.Status{record.Active, record.Suspended, record.Revoked} {
+		s.signers[status] = s.device(string(status))
+		s.submit(s.admin1, "devices:Offer", object{"id": string(status), "to": "Org2MSP"})
+	}
+	s.submit(s.admin1, "devices:Suspend", object{"id": string(record.Suspended)})
+	s.submit(s.admin1, "devices:Revoke", object{"id": string(record.Revoked), "reason": "stolen"})
+	s.batch = s.anchoredBatch(2)
+	return s
+}
+
+// request is a valid request for a function, for the device of a status, by an organisation.
+func (s *stage) request(function string, status record.Status, msp string) string {
+	id, channel := string(status), s.ledger.Channel
+	next := newSigner(s.t, "EdDSA")
+	replacement := func(id string) object {
+		return object{"id": id, "key": next.Key().Text(), "proof": possession(s.t, next, id, "Org1MSP", channel), "reason": "lost"}
+	}
+	switch function {
+	case "consortium:Approve":
+		return text(s.t, object{"organisations": []string{"Org1MSP", "Org2MSP"}, "others": 1})
+	case "roles:Grant", "roles:Revoke":
+		return text(s.t, object{"role": "auditor", "unit": "auditors"})
+	case "devices:Register":
+		return text(s.t, s.registration("new", msp, next))
+	case "devices:RegisterMany":
+		return text(s.t, object{"devices": []object{s.registration("new", msp, next)}})
+	case "devices:AddManufacturer":
+		return text(s.t, object{"name": "another", "certificate": s.maker.text()})
+	case "devices:RemoveManufacturer":
+		return text(s.t, object{"name": "maker"})
+	case "devices:Enrol":
+		return s.enrolment()
+	case "devices:RotateKey":
+		return text(s.t, s.rotation(id, "Org1MSP", s.signers[status], next))
+	case "devices:RotateKey for a reason":
+		return text(s.t, replacement(id))
+	case "devices:Revoke":
+		return text(s.t, object{"id": id, "reason": "broken"})
+	case "devices:Offer":
+		return text(s.t, object{"id": id, "to": "Org2MSP"})
+	case "devices:SetAttributes", "devices:Suspend", "devices:Resume", "devices:WithdrawOffer", "devices:Accept":
+		return text(s.t, object{"id": id})
+	case "anchors:OpenStream":
+		return text(s.t, object{"id": "new", "key": next.Key().Text(), "proof": possession(s.t, next, "new", msp, channel)})
+	case "anchors:Anchor":
+		return canonical(s.t, anchor("bridge-1", 2, s.batch.entry.Hash))
+	case "anchors:RotateStreamKey":
+		return text(s.t, s.rotation("bridge-1", "Org1MSP", s.batch.stream, next))
+	case "anchors:RotateStreamKey for a reason":
+		return text(s.t, replacement("bridge-1"))
+	case "anchors:SetBridge":
+		return text(s.t, object{"id": "bridge-1", "bridge": strings.Repeat("0", 64)})
+	case "anchors:ReportEquivocation":
+		lie := s.batch.claims(s.t)
+		lie.Anchor[0] ^= 1
+		return text(s.t, object{"receipt": b64(s.batch.receipt(s.t, s.batch.stream, lie, 0)), "root": s.batch.tree.Root().String()})
+	case "policies:Put":
+		return text(s.t, object{"id": "p", "text": `forbid(principal, action, resource);`})
+	case "policies:Revoke":
+		return text(s.t, object{"id": "p", "reason": "over"})
+	case "access:Request":
+		return text(s.t, readOf(id))
+	}
+	s.t.Fatalf("%s has no request in this test", function)
+	return ""
+}
+
+// enrolment is a valid request of a device that its manufacturer certified.
+func (s *stage) enrolment() string {
+	public, signer := ed25519Signer(s.t)
+	return text(s.t, object{
+		"id": "enrolled", "owner": "Org1MSP", "manufacturer": "maker",
+		"chain": []string{s.maker.certify(s.t, pkixName("enrolled"), public, farFuture)},
+		"proof": possession(s.t, signer, "enrolled", "Org1MSP", s.ledger.Channel),
+	})
+}
+
+// expected is what the matrix says.
+func (p permission) expected(role, msp string, status record.Status) record.Code {
+	allowed := p.own
+	if msp != "Org1MSP" {
+		allowed = p.other
+	}
+	if !slices.Contains(strings.Fields(allowed), role) {
+		return record.Forbidden
+	}
+	if code, differs := p.otherResult[status]; differs && msp != "Org1MSP" {
+		return code
+	}
+	return map[record.Status]record.Code{
+		record.Active: p.active, record.Suspended: p.suspended, record.Revoked: p.revoked,
+	}[status]
+}
+
+func TestEveryoneMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
+	s := newStage(t)
+	for _, p := range permissions() {
+		function, _, _ := strings.Cut(p.function, " ")
+		for _, msp := range []string{"Org1MSP", "Org2MSP"} {
+			for _, status := range []record.Status{record.Active, record.Suspended, record.Revoked} {
+				request := s.request(p.function, status, msp)
+				for _, role := range strings.Fields(everybody) {
+					what := fmt.Sprintf("%s by %s of %s, device %s", p.function, role, msp, status)
+					proposal := s.ledger.Propose(s.cc, s.people[msp][role], function, request)
+					got := record.Code("")
+					if message := proposal.Response.GetMessage(); message != "" {
+						e, coded := record.ParseError(message)
+						require.True(t, coded, "%s: %s", what, message)
+						got = e.Code
+					}
+					require.Equal(t, p.expected(role, msp, status), got, "%s: %s", what, proposal.Response.GetMessage())
+				}
+			}
+		}
+	}
+}
+
+func TestTheMatrixHasARowForEveryFunctionThatWrites(t *testing.T) {
+	rows := map[string]bool{}
+	for _, p := range permissions() {
+		function, _, _ := strings.Cut(p.function, " ")
+		rows[function] = true
+	}
+	for _, f := range contract.Functions() {
+		require.Equal(t, !f.Reads, rows[f.Name()], f.Name())
+	}
+}
+
+func TestQueriesAreOpenToEveryMemberOfTheChannel(t *testing.T) {
+	s := newStage(t)
+	for _, call := range [][]any{
+		{"consortium:Get"}, {"roles:WhoAmI"}, {"roles:List", object{}},
+		{"devices:Get", "active"}, {"devices:List", object{}}, {"devices:History", object{"id": "active"}},
+		{"devices:KeyAt", "active", fmt.Sprint(s.ledger.Now())}, {"devices:ListManufacturers", object{}},
+		{"anchors:GetStream", "bridge-1"}, {"anchors:ListStreams", object{}}, {"anchors:Get", "bridge-1", "1"},
+		{"anchors:Head", "bridge-1"}, {"anchors:List", object{"stream": "bridge-1"}},
+		{"anchors:ListByDay", object{"day": "2023-11-14"}}, {"anchors:ListEquivocations", object{}},
+		{"policies:Get", "Org1MSP", "p"}, {"policies:GetRevision", "Org1MSP", "p", "1"}, {"policies:List", object{}},
+		{"policies:Schema"}, {"access:Decide", readOf("active")}, {"access:List", object{}},
+	} {
+		s.query(s.people["Org2MSP"]["none"], call[0].(string), call[1:]...)
+	}
+}
