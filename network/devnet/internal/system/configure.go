@@ -62,8 +62,10 @@ func (c *Chaincodes) channelConfig() (*common.Config, error) {
 
 // lifecycle is what _lifecycle tells about the one chaincode; it changes nothing.
 func (c *Chaincodes) lifecycle(function string, args [][]byte, p *wire.Proposal) *peer.Response {
-	if denied := c.access([]byte(p.Channel.GetChannelId()), p); denied != nil {
-		return shim.Error(fmt.Sprintf("Failed to authorize invocation due to failed ACL check: %s", denied))
+	if channel := p.Channel.GetChannelId(); channel != "" {
+		if denied := c.access([]byte(channel), p); denied != nil {
+			return shim.Error(fmt.Sprintf("Failed to authorize invocation due to failed ACL check: %s", denied))
+		}
 	}
 	if len(args) != 1 {
 		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': expected one argument", function))
