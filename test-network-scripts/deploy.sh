@@ -70,11 +70,12 @@ read_arguments() {
 	[[ $VERSION =~ ^[A-Za-z0-9_.+-]+$ ]] || die "--version: letters, digits and _ . + - only"
 }
 
-# everybody prints the policy that asks a peer of every organisation in the file.
+# everybody prints the policy that asks a peer of every organisation in the file. In an order that
+# does not depend on who deploys: to Fabric the same members in another order are another policy.
 everybody() {
-	local org members=""
-	for org in $ORGS; do members="$members,'$(of "$org" MSP_ID).peer'"; done
-	printf 'AND(%s)' "${members#,}"
+	local org members
+	members=$(for org in $ORGS $OTHERS; do printf "'%s.peer'\n" "$(of "$org" MSP_ID)"; done | LC_ALL=C sort | tr '\n' ',')
+	printf 'AND(%s)' "${members%,}"
 }
 
 build() {

@@ -238,3 +238,15 @@ func TestTheChaincodeAsksForItsPackageID(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, string(output), "CHAINCODE_ID")
 }
+
+func TestBothMosquittoConfigurationsHaveTheSameLimits(t *testing.T) {
+	setting := func(config, key string) string {
+		found := regexp.MustCompile(`(?m)^`+key+` (.*)$`).FindStringSubmatch(config)
+		require.NotNil(t, found, key)
+		return found[1]
+	}
+	container, native := read(t, "network", "docker", "mosquitto.conf"), read(t, "network", "broker", "mosquitto.conf")
+	for _, key := range []string{"persistence", "autosave_interval", "max_queued_messages", "max_queued_bytes", "max_inflight_messages"} {
+		require.Equal(t, setting(native, key), setting(container, key), key)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -41,12 +42,12 @@ func needFabric(t *testing.T) {
 // freePorts finds forty ports in a row that nobody listens on.
 func freePorts(t *testing.T) int {
 	t.Helper()
-	for base := 21000 + os.Getpid()%200*40; base < 32000; base += 40 {
+	for base := 26000 + os.Getpid()%140*40; base < 32700; base += 40 {
 		if allFree(base, 40) {
 			return base
 		}
 	}
-	require.FailNow(t, "no forty free ports in a row between 21000 and 32000")
+	require.FailNow(t, "no forty free ports in a row between 26000 and 32700")
 	return 0
 }
 
@@ -146,6 +147,25 @@ func TestEveryOrderingCommits(t *testing.T) {
 			require.NoError(t, network.Status(t.Context()), said.String())
 		})
 	}
+}
+
+func TestOrganisationsDeployEachForItself(t *testing.T) {
+	needFabric(t)
+	network, _, _ := started(t, fabric.OneRaft)
+	described := string(content(t, filepath.Join(network.Dir(), "network.env")))
+	// deployAs acts for one organisation; of the other it knows the peer only.
+	deployAs := func(mine, other string) string {
+		file := filepath.Join(t.TempDir(), mine+".env")
+		put(t, file, described+"\nORGS="+mine+"\nOTHERS="+other+"\nunset "+other+"_ADMIN_MSP\n")
+		output, err := exec.CommandContext(t.Context(), script("deploy.sh"), "--dir", network.Dir(), "--env", file, "--serve").CombinedOutput()
+		require.NoError(t, err, string(output))
+		return string(output)
+	}
+	said := deployAs("ORG1", "ORG2")
+	require.Contains(t, said, "not committed; approvals missing: Org2MSP")
+	require.NotContains(t, said, "Org2MSP: approved")
+	require.Contains(t, deployAs("ORG2", "ORG1"), "committed sequence 1 on channel mychannel with AND('Org1MSP.peer','Org2MSP.peer')")
+	requireAnswer(t, network, "Org2MSP", "User1")
 }
 
 // requireAnswer calls the deployed chaincode with a real client that knows the profile only.

@@ -15,6 +15,11 @@ load_environment() {
 		keys="$keys ${org}_MSP_ID ${org}_PEER_ADDRESS ${org}_TLS_CA ${org}_ADMIN_MSP ${org}_CHAINCODE_ADDRESS"
 		files="$files ${org}_TLS_CA ${org}_ADMIN_MSP"
 	done
+	: "${OTHERS:=}"
+	for org in $OTHERS; do
+		keys="$keys ${org}_MSP_ID ${org}_PEER_ADDRESS ${org}_TLS_CA"
+		files="$files ${org}_TLS_CA"
+	done
 	for key in $keys; do
 		[ -n "${!key:-}" ] || die "$1 does not set $key"
 	done
@@ -56,6 +61,15 @@ lifecycle() {
 to_orderer() {
 	printf '%s\n' -o "$ORDERER_ADDRESS" --tls --cafile "$ORDERER_TLS_CA" --connTimeout 10s
 	[ -z "${ORDERER_HOSTNAME:-}" ] || printf '%s\n' --ordererTLSHostnameOverride "$ORDERER_HOSTNAME"
+}
+
+# to_endorsers prints the arguments that have a peer of every organisation endorse, ours and the
+# others, one a line.
+to_endorsers() {
+	local org
+	for org in $ORGS $OTHERS; do
+		printf '%s\n' --peerAddresses "$(first_peer "$org")" --tlsRootCertFiles "$(of "$org" TLS_CA)"
+	done
 }
 
 # json_text FILE prints a file as the inside of a JSON string.
@@ -157,11 +171,8 @@ missing() {
 
 # commit SEQUENCE: makes the definition the channel's, endorsed by every organisation of the file.
 commit() {
-	local org arguments=() line
-	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer)
-	for org in $ORGS; do
-		arguments+=(--peerAddresses "$(first_peer "$org")" --tlsRootCertFiles "$(of "$org" TLS_CA)")
-	done
+	local arguments=() line
+	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer && to_endorsers)
 	lifecycle "${ORGS%% *}" commit "${arguments[@]}" -C "$CHANNEL" -n "$NAME" -v "$VERSION" \
 		--sequence "$1" --signature-policy "$POLICY" >"$WORK/peer.log" 2>&1 ||
 		fail "the channel did not accept the definition"

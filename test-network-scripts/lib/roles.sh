@@ -28,12 +28,9 @@ query_as() {
 # invoke ORG FUNCTION ARGUMENT...: a transaction by the organisation's administrator, endorsed by
 # every organisation of the file; returns when it is committed.
 invoke() {
-	local org=$1 other arguments=() line
+	local org=$1 arguments=() line
 	shift
-	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer)
-	for other in $ORGS; do
-		arguments+=(--peerAddresses "$(first_peer "$other")" --tlsRootCertFiles "$(of "$other" TLS_CA)")
-	done
+	while IFS= read -r line; do arguments+=("$line"); done < <(to_orderer && to_endorsers)
 	peer_at "$org" "$(first_peer "$org")" chaincode invoke "${arguments[@]}" -C "$CHANNEL" -n "$NAME" \
 		--waitForEvent -c "$(call "$@")" >"$WORK/peer.log" 2>&1
 }
