@@ -37,9 +37,13 @@ func (c fileConfig) Validate(app *kong.Application) error {
 		return next(nil)
 	})
 	var unknown []string
-	for key := range c.values {
+	for key, value := range c.values {
 		if !known[key] || key == "config" || key == "help" {
 			unknown = append(unknown, key)
+		}
+		switch value.(type) {
+		case map[string]any, []any, nil:
+			return fmt.Errorf("config file: %s: want a single value", key)
 		}
 	}
 	if len(unknown) > 0 {
@@ -63,8 +67,6 @@ func (c fileConfig) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	switch v := v.(type) {
 	case string, bool:
 		return v, nil
-	case map[string]any, []any:
-		return nil, fmt.Errorf("config file: %s: want a single value", flag.Name)
 	default:
 		return fmt.Sprint(v), nil
 	}
