@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 
@@ -151,4 +152,39 @@ func TestARecordOfANewerChaincodeIsNotMisread(t *testing.T) {
 	require.Contains(t, w.refused(record.Internal, w.admin1, "devices:Get", "pump-1"), "schema version 2")
 	w.ledger.Load(record.DeviceKey("pump-2"), []byte(`garbage`))
 	w.refused(record.Internal, w.admin1, "devices:Get", "pump-2")
+}
+
+// broken is a stub of which nothing works.
+type broken struct{ shim.ChaincodeStubInterface }
+
+func (broken) GetTxID() string   { return "tx" }
+func (broken) GetArgs() [][]byte { return [][]byte{[]byte("roles:WhoAmI")} }
+
+func TestAPanicBecomesAnError(t *testing.T) {
+	w := newWorld(t)
+	for _, invoke := range []func(shim.ChaincodeStubInterface) *peer.Response{w.cc.Invoke, w.cc.Init} {
+		response := invoke(broken{})
+		require.Equal(t, int32(shim.ERROR), response.GetStatus())
+		e, coded := record.ParseError(response.GetMessage())
+		require.True(t, coded)
+		require.Equal(t, record.Internal, e.Code)
+		require.NotContains(t, e.Message, "nil pointer", "the cause is for the log")
+	}
+}
+
+func TestEveryDeclaredFunctionExistsAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	for _, f := range contract.Functions() {
+		args := []string{f.Name()}
+		for range f.Parameters {
+			args = append(args, "")
+		}
+		message := w.ledger.Propose(w.cc, w.admin1, args...).Response.GetMessage()
+		require.NotContains(t, message, "not found in contract", f.Name())
+		require.NotContains(t, message, "incorrect number", f.Name())
+		w.refused(record.InvalidArgument, w.admin1, f.Name(), "", "", "", "", "")
+	}
+	w.refused(record.InvalidArgument, w.admin1, "devices:GetName")
+	w.refused(record.InvalidArgument, w.admin1, "devices:register", object{})
+	w.refused(record.InvalidArgument, w.admin1, "")
 }

@@ -22,6 +22,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
+// Chaincode is the name under which the chaincode is said to be installed.
+const Chaincode = "anchorline"
+
 // Ledger is the committed state of one channel. It is safe for concurrent use.
 type Ledger struct {
 	// Channel is the channel's name.

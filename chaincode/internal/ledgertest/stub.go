@@ -105,7 +105,9 @@ func (s *Stub) GetMultipleStates(keys ...string) ([][]byte, error) {
 }
 
 // GetSignedProposal returns a proposal that names the channel and the chaincode.
-func (s *Stub) GetSignedProposal() (*peer.SignedProposal, error) { return s.ledger.proposal() }
+func (s *Stub) GetSignedProposal() (*peer.SignedProposal, error) {
+	return signedProposal(Identity{creator: s.creator}, s.ledger.Channel, s.txID)
+}
 
 // PutState records a write.
 func (s *Stub) PutState(key string, value []byte) error {
