@@ -78,6 +78,7 @@ func connect(t *testing.T, p devnet.Profile, options ...client.ConnectOption) *c
 
 // contractOf is the network's chaincode as User1 of Org1 sees it.
 func contractOf(t *testing.T, n *devnet.Network) *client.Contract {
+	t.Helper()
 	p := n.Profile("Org1MSP", "User1")
 	return connect(t, p).GetNetwork(p.Channel).GetContract(p.Chaincode)
 }

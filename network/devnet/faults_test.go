@@ -20,6 +20,7 @@ import (
 
 // brief is a context that ends soon: what is lost never comes.
 func brief(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
@@ -80,9 +81,9 @@ func TestCutEventStreamsEndAndCanBeOpenedAgain(t *testing.T) {
 		require.Equal(t, "1", string(next(t, events).Payload))
 		require.EqualValues(t, 0, next(t, blocks).GetHeader().GetNumber())
 		n.Faults().CutEvents()
-		for range events { //nolint:revive // until it closes
+		for range events {
 		}
-		for range blocks { //nolint:revive // until it closes
+		for range blocks {
 		}
 	}
 }

@@ -32,7 +32,6 @@ type actor struct {
 	profile  devnet.Profile
 	gateway  *client.Gateway
 	contract *client.Contract
-	prefix   string // of its keys, so that a network can be used again
 	seen     []seen
 }
 
@@ -98,6 +97,7 @@ func (a *actor) submit(name string, args ...string) {
 // as is a scenario of User1 of Org1 with keys that start with its own letter and name.
 func as(name string, steps func(a *actor)) scenario {
 	return scenario{name: name, run: func(t *testing.T, n target) []seen {
+		t.Helper()
 		a := newActor(t, n.profile("Org1MSP", "User1"))
 		steps(a)
 		return a.seen
@@ -336,6 +336,7 @@ func encode(t *testing.T, message proto.Message) []byte {
 
 // replayed endorses a proposal again after its transaction was committed.
 func replayed(t *testing.T, n target) []seen {
+	t.Helper()
 	a := newActor(t, n.profile("Org1MSP", "User1"))
 	proposal, err := a.contract.NewProposal("put", client.WithArguments("replayed", "1"))
 	require.NoError(t, err)

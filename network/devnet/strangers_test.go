@@ -25,6 +25,7 @@ import (
 
 // strangers tries every step with identities that are not in order.
 func strangers(t *testing.T, n target) []seen {
+	t.Helper()
 	good := n.profile("Org1MSP", "User1")
 	org := identity.Organisation{MSPID: "Org1MSP", Domain: "org1.example.com", Users: []string{"User1"}}
 	root := t.TempDir()

@@ -38,7 +38,7 @@ func writeOrganisation(root string, o Organisation) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staging)
+	defer func() { _ = os.RemoveAll(staging) }()
 
 	if err := (&writer{root: staging, org: o}).write(); err != nil {
 		return err

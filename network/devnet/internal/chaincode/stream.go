@@ -185,7 +185,7 @@ func (s *stream) settle() {
 		idle, settled := len(s.atWork) == 0, s.settled
 		s.mu.Unlock()
 		if idle {
-			time.Sleep(settlePause)
+			<-time.After(settlePause)
 			return
 		}
 		select {

@@ -81,7 +81,7 @@ func add(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 }
 
 func collect(it shim.StateQueryIteratorInterface) ([]string, error) {
-	defer it.Close()
+	defer func() { _ = it.Close() }()
 	found := []string{}
 	for it.HasNext() {
 		kv, err := it.Next()
@@ -149,7 +149,7 @@ func parts(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer it.Close()
+	defer func() { _ = it.Close() }()
 	found := []string{}
 	for it.HasNext() {
 		kv, err := it.Next()
@@ -170,7 +170,7 @@ func history(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer it.Close()
+	defer func() { _ = it.Close() }()
 	found := []string{}
 	for it.HasNext() {
 		change, err := it.Next()

@@ -62,7 +62,7 @@ func (s *Summary) Done() ([]*kvrwset.KVRead, *kvrwset.QueryReadsMerkleSummary, e
 			return nil, nil, err
 		}
 	}
-	for level := 0; level < len(s.levels)-1; level++ {
+	for level := range len(s.levels) - 1 {
 		if hashes := s.levels[level]; len(hashes) > 0 {
 			s.levels[level] = nil
 			s.levels[level+1] = append(s.levels[level+1], combine(hashes))

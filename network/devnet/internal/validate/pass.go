@@ -157,7 +157,7 @@ func sameVersion(read *kvrwset.KVRead, value *store.Value) bool {
 // sameRange runs a range query again, over the state and this block's changes.
 func (p *pass) sameRange(namespace string, info *kvrwset.RangeQueryInfo) (bool, error) {
 	end := info.GetEndKey()
-	if !info.GetItrExhausted() {
+	if !info.GetItrExhausted() && end != "" {
 		end += "\x00" // the last key that was read belongs to the range
 	}
 	var summary simulate.Summary

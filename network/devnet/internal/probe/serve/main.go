@@ -21,6 +21,6 @@ func main() {
 	}
 	if err := server.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "probe:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // main may end the process
 	}
 }
