@@ -5,6 +5,7 @@ package up
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,11 +42,21 @@ func (w *world) hints() string {
 	section("verify a reading's statement offline, and against the ledger",
 		run("audit verify %s --pins %s", w.path("statements", sim+".cose"), w.path("pins.json")),
 		run("audit verify %s --ledger %s", w.path("statements", sim+".cose"), profile))
-	section("ask the chaincode",
+	section("ask the chaincode; the same with Fabric's own client (FABRIC_CFG_PATH is the config folder of its release)",
 		run("device show %s --profile %s", sim, profile),
+		w.peerQuery(sim))
+	section("derive every root again from the archive, and compare it with the ledger",
 		run("audit archive --archive %s --stream %s --profile %s", w.path("bridge", "archive"), w.names.Stream, profile))
 	b.WriteString("\n")
 	return b.String()
+}
+
+// peerQuery is the command with which Fabric's peer CLI asks for a device.
+func (w *world) peerQuery(device string) string {
+	p := w.profile
+	return fmt.Sprintf("CORE_PEER_LOCALMSPID=%s CORE_PEER_MSPCONFIGPATH=%s CORE_PEER_ADDRESS=%s CORE_PEER_TLS_ENABLED=true CORE_PEER_TLS_ROOTCERT_FILE=%s"+
+		` peer chaincode query -C %s -n %s -c '{"function":"devices:Get","Args":["%s"]}'`,
+		p.MSPID, filepath.Dir(filepath.Dir(p.Certificate)), p.Endpoint, p.TLSCA, p.Channel, p.Chaincode, device)
 }
 
 // text is the report for people.
