@@ -131,7 +131,7 @@ define() {
 	fi
 	others=$(missing "$sequence")
 	if [ -n "$APPROVE_ONLY" ] || [ -n "$others" ]; then
-		step "not committed; approvals missing: ${others:-none}"
+		step "not committed; approvals missing: ${others:-none}. Once it is, deploy.sh again grants the roles"
 		exit 0
 	fi
 	commit "$sequence"
@@ -168,14 +168,12 @@ main() {
 	profiles=$DATA/profiles
 	[ "$NAME" = anchorline ] || profiles=$profiles/$NAME
 	write_profiles "$profiles"
-	define
 	if [ "$SERVE$PACKAGE" = no ]; then
-		say "run the chaincode with these in its environment:"
+		say "run the chaincode with this in its environment, and then deploy.sh again, which grants the roles:"
 		for org in $ORGS; do say "  $(of "$org" MSP_ID): CHAINCODE_ID=$(package_id "$org")"; done
-		[ "$NAME" != anchorline ] || say "and once it runs, deploy.sh again: it grants the roles"
-	elif [ -n "$PROBE" ]; then
-		probe
 	fi
+	define
+	if [ "$SERVE$PACKAGE" != no ] && [ -n "$PROBE" ]; then probe; fi
 	if [ "$NAME" = anchorline ] && answers "${ORGS%% *}" >"$WORK/metadata" 2>&1 && grep -q '"name":"roles"' "$WORK/metadata"; then
 		grant_roles
 	fi

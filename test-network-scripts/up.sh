@@ -53,7 +53,8 @@ settle() {
 		return
 	fi
 	ORDERERS=${WANT_ORDERERS:-1} BASE_PORT=${WANT_PORT:-7050} CHANNEL=${WANT_CHANNEL:-mychannel}
-	[ -z "$(ls -A "$DATA")" ] || [ -f "$DATA/.anchorline-test-network" ] ||
+	# A crypto folder may be there already, with identities from elsewhere.
+	[ -f "$DATA/.anchorline-test-network" ] || [ -z "$(find "$DATA" -mindepth 1 -maxdepth 1 ! -name crypto)" ] ||
 		die "$DATA is not empty and not a test network; name another folder with --dir"
 	: >"$DATA/.anchorline-test-network"
 	printf 'ORDERERS=%s\nBASE_PORT=%s\nCHANNEL=%s\n' "$ORDERERS" "$BASE_PORT" "$CHANNEL" >"$SETTINGS.tmp"
