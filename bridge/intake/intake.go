@@ -54,9 +54,9 @@ func New(c Checker, s Store, observe Observer, now func() time.Time, logger *slo
 // flight with 16 bits, so a broker's QoS 1 alone never fills it.
 const window = 1 << 16
 
-// maxWaiting bounds their bytes: a thousand of the largest readings. When either is exceeded the
-// session is torn down.
-const maxWaiting = 64 << 20
+// maxWaiting bounds their bytes: 512 of the largest readings, a hundred thousand usual ones. When
+// either is exceeded the session is torn down.
+const maxWaiting = 32 << 20
 
 // maxCommit bounds the messages of one fsync.
 const maxCommit = 2048
@@ -134,27 +134,40 @@ func (f *flow) run(s *Session) error {
 	for range workers {
 		tasks.Go(f.judge)
 	}
-	conn, err := s.open(f.ctx, f.take)
+	l, err := s.dial(f.ctx, f.take)
 	if err != nil {
 		return err
 	}
 	kept := make(chan struct{})
+	tasks.Go(func() { f.watch(s, l, kept) })
 	tasks.Go(func() {
-		select {
-		case <-f.ctx.Done():
-		case <-conn.Done():
-			f.cancel(conn.Err())
+		// At the same time messages of the resumed session are stored and acknowledged.
+		if err := s.subscribe(f.ctx, l); err != nil {
+			f.cancel(err)
 		}
-		// A broker that hangs may hold an acknowledgement: closing the connection frees it.
-		select {
-		case <-kept:
-		case <-time.After(farewell):
-		}
-		s.close(conn)
 	})
 	f.cancel(f.keep())
 	close(kept)
 	return context.Cause(f.ctx)
+}
+
+// watch ends the flow when a connection is lost, and closes them when the flow has ended. A broker
+// that hangs may hold an acknowledgement, and with it the flow: closing the connection frees it.
+func (f *flow) watch(s *Session, l *link, kept <-chan struct{}) {
+	select {
+	case <-f.ctx.Done():
+	case <-l.in.Done():
+		f.cancel(l.in.Err())
+	case <-l.out.Done():
+		f.cancel(l.out.Err())
+	}
+	timer := time.NewTimer(farewell)
+	defer timer.Stop()
+	select {
+	case <-kept:
+	case <-timer.C:
+	}
+	s.close(l)
 }
 
 // take hands a message on without ever blocking the connection.

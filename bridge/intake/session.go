@@ -12,8 +12,9 @@ import (
 	"github.com/anchorline/anchorline/internal/mqtt"
 )
 
-// A Session is the bridge's persistent MQTT session: it receives readings and publishes
-// receipts, over one connection after another.
+// A Session is the bridge's persistent MQTT session, which receives readings, and beside it a
+// connection that publishes receipts. There are two because mochi (v2.7.9) takes a PUBLISH of ours
+// for the acknowledgement of a message to us that happens to have the same packet id.
 type Session struct {
 	broker   mqtt.Broker
 	clientID string
@@ -46,25 +47,41 @@ func (s *Session) Publish(ctx context.Context, topic string, payload []byte) err
 	return nil
 }
 
-// open connects and subscribes; handle is called for every message as mqtt.Dial says. What was
-// not acknowledged before, the broker delivers again, some of it before open returns.
-// Subscribing on every connection costs nothing and heals a broker that forgot.
-func (s *Session) open(ctx context.Context, handle func(paho.Message)) (*mqtt.Conn, error) {
-	conn, err := mqtt.Dial(ctx, s.broker, s.clientID, handle, s.logger)
+// A link is the two connections; either of them ends both.
+type link struct{ in, out *mqtt.Conn }
+
+// PublisherSuffix is added to the client id of the session for the connection that publishes.
+const PublisherSuffix = "-receipts"
+
+// dial connects; handle is called for every message as mqtt.Dial says. What was not acknowledged
+// before, the broker delivers again at once.
+func (s *Session) dial(ctx context.Context, handle func(paho.Message)) (*link, error) {
+	out, err := mqtt.Dial(ctx, s.broker, s.clientID+PublisherSuffix, nil, s.logger)
 	if err != nil {
 		return nil, fmt.Errorf("intake: %w", err)
 	}
-	if err := conn.Subscribe(ctx, mqtt.ReadingsFilter); err != nil {
-		conn.Close()
+	in, err := mqtt.Dial(ctx, s.broker, s.clientID, handle, s.logger)
+	if err != nil {
+		out.Close()
 		return nil, fmt.Errorf("intake: %w", err)
 	}
-	s.line.Set(conn)
-	s.logger.Info("receiving readings", "broker", s.broker.Name(), "filter", mqtt.ReadingsFilter)
-	return conn, nil
+	return &link{in: in, out: out}, nil
 }
 
-// close ends a connection; what was not acknowledged stays with the broker.
-func (s *Session) close(conn *mqtt.Conn) {
-	s.line.Drop(conn)
-	conn.Close()
+// subscribe asks for the readings, and opens the way for publishers. Subscribing on every
+// connection costs nothing and heals a broker that forgot.
+func (s *Session) subscribe(ctx context.Context, l *link) error {
+	if err := l.in.Subscribe(ctx, mqtt.ReadingsFilter); err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	s.line.Set(l.out)
+	s.logger.Info("receiving readings", "broker", s.broker.Name(), "filter", mqtt.ReadingsFilter)
+	return nil
+}
+
+// close ends a link; what was not acknowledged stays with the broker.
+func (s *Session) close(l *link) {
+	s.line.Drop(l.out)
+	l.in.Close()
+	l.out.Close()
 }

@@ -40,12 +40,16 @@ const (
 	maxPause = 10 * time.Second
 )
 
+// lastWord is how long an attempt that is given up may take to end.
+const lastWord = time.Second
+
 // ackTimeout bounds the wait for one SUBACK or PUBACK.
 const ackTimeout = 30 * time.Second
 
 // Dial connects under clientID, trying again until ctx ends. It calls handle for every message,
 // from one goroutine, in order; those of a resumed session may come before Dial returns. handle
-// MUST NOT block, and nothing is acknowledged but by calling a message's Ack.
+// MUST NOT block, and nothing is acknowledged but by calling a message's Ack. Without a handle the
+// connection only publishes, and the broker keeps no session for it.
 func Dial(ctx context.Context, b Broker, clientID string, handle func(paho.Message), logger *slog.Logger) (*Conn, error) {
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		c, err := connect(ctx, b, clientID, handle)
@@ -71,15 +75,19 @@ func connect(ctx context.Context, b Broker, clientID string, handle func(paho.Me
 	}
 	c := &Conn{broker: b.Name(), done: make(chan struct{})}
 	o.SetAutoReconnect(false).SetConnectRetry(false).SetStore(nothing{}).
-		SetAutoAckDisabled(true).SetOrderMatters(true).
-		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { handle(m) }).
+		SetAutoAckDisabled(true).SetOrderMatters(true).SetCleanSession(handle == nil).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { c.end(err) })
+	if handle != nil {
+		o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { handle(m) })
+	}
 	c.client = paho.NewClient(o)
 	tok := c.client.Connect()
 	select {
 	case <-tok.Done():
 	case <-ctx.Done():
 		c.client.Disconnect(0)
+		// A broker that is about to answer would take the session away from our successor.
+		tok.WaitTimeout(lastWord)
 		return nil, context.Cause(ctx)
 	}
 	if err := tok.Error(); err != nil {
@@ -120,18 +128,46 @@ func (c *Conn) Close() {
 	c.client.Disconnect(uint(goodbye.Milliseconds()))
 }
 
+// packetInUse is how mochi answers a SUBSCRIBE whose packet id it uses itself, for a message in
+// flight to us. The two directions number on their own, so it should not mind; another id helps.
+const packetInUse = 0x91
+
 // Subscribe asks for the messages of a filter with QoS 1 and returns when the broker granted
 // that, or ErrRefused when it granted less.
 func (c *Conn) Subscribe(ctx context.Context, filter string) error {
-	tok := c.client.Subscribe(filter, 1, nil)
-	if err := c.await(ctx, tok, "SUBACK"); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", filter, err)
+	ctx, cancel := context.WithTimeoutCause(ctx, ackTimeout, fmt.Errorf("%w: %s: no SUBACK within %s", ErrOffline, c.broker, ackTimeout))
+	defer cancel()
+	for {
+		granted, err := c.subscribe(ctx, filter)
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", filter, err)
+		}
+		switch granted {
+		case 1:
+			return nil
+		case packetInUse:
+		default:
+			return fmt.Errorf("%w: %s (SUBACK %#x): allow it with QoS 1 in the broker's ACL", ErrRefused, filter, granted)
+		}
 	}
-	granted, ok := tok.(*paho.SubscribeToken).Result()[filter]
-	if !ok || granted != 1 {
-		return fmt.Errorf("%w: %s (SUBACK %#x): allow it with QoS 1 in the broker's ACL", ErrRefused, filter, granted)
+}
+
+// subscribe returns the code of a SUBACK. Paho may block for the write timeout when the connection
+// is lost just then, which is not waited for.
+func (c *Conn) subscribe(ctx context.Context, filter string) (byte, error) {
+	sent := make(chan paho.Token, 1)
+	go func() { sent <- c.client.Subscribe(filter, 1, nil) }()
+	select {
+	case tok := <-sent:
+		if err := c.await(ctx, tok, "SUBACK"); err != nil {
+			return 0, err
+		}
+		return tok.(*paho.SubscribeToken).Result()[filter], nil
+	case <-c.done:
+		return 0, c.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
 	}
-	return nil
 }
 
 // Publish sends a message with QoS 1. The function it returns waits until the broker has

@@ -41,7 +41,7 @@ var ErrConfig = errors.New("mqtt: configuration")
 // that hangs must not hang us.
 const (
 	connectTimeout = 10 * time.Second
-	writeTimeout   = 10 * time.Second
+	writeTimeout   = 5 * time.Second
 	keepAlive      = 30 * time.Second
 )
 
