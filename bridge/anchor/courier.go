@@ -39,16 +39,6 @@ type Courier struct {
 	again     chan request
 }
 
-// A request asks for a receipt once more.
-type request struct {
-	device   string
-	sequence uint64
-}
-
-// maxAgain bounds the receipts that wait to be sent once more. What does not fit is dropped: a
-// device that still misses its receipt sends its reading again.
-const maxAgain = 1024
-
 // NewCourier returns a courier that signs with the stream's key.
 func NewCourier(s *spool.Spool, a *archive.Archive, signer cose.Signer, ledger string, p Publisher, logger *slog.Logger) *Courier {
 	return &Courier{
@@ -61,15 +51,6 @@ func NewCourier(s *spool.Spool, a *archive.Archive, signer cose.Signer, ledger s
 func (c *Courier) Notify() {
 	select {
 	case c.work <- struct{}{}:
-	default:
-	}
-}
-
-// Again asks for the receipt of a reading that its device sent a second time: it seems to have
-// missed the first. It never blocks.
-func (c *Courier) Again(device string, sequence uint64) {
-	select {
-	case c.again <- request{device, sequence}:
 	default:
 	}
 }
@@ -153,12 +134,6 @@ func (c *Courier) publish(ctx context.Context, messages []message) error {
 	return g.Wait()
 }
 
-// A message carries receipts to one device.
-type message struct {
-	device  string
-	payload []byte
-}
-
 // receipts signs the batch's root, keeps the signature in the archive, and makes the messages.
 func (c *Courier) receipts(b *spool.Batch) ([]message, error) {
 	file, err := c.archive.Get(b.Number)
@@ -218,44 +193,4 @@ func (c *Courier) claims(b *spool.Batch) (receipt.Claims, error) {
 		Stream: a.Stream, Ledger: c.ledger, Number: b.Number, Anchor: a.Hash(),
 		Transaction: [32]byte(id), Block: b.Commit.Block, LedgerTime: b.Commit.Time,
 	}, nil
-}
-
-// pack makes messages of at most receipt.MaxBatch receipts each.
-func pack(byDevice map[string][]receipt.Entry) ([]message, error) {
-	var out []message
-	for device, entries := range byDevice {
-		for len(entries) > 0 {
-			n := min(len(entries), receipt.MaxBatch)
-			payload, err := receipt.EncodeBatch(entries[:n])
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, message{device, payload})
-			entries = entries[n:]
-		}
-	}
-	return out, nil
-}
-
-// repeat sends one receipt once more. A reading that is not yet anchored gets it in due course.
-func (c *Courier) repeat(ctx context.Context, r request) {
-	b, index, err := c.spool.Find(r.device, r.sequence)
-	if err != nil || b == nil || b.State != spool.Receipted {
-		return
-	}
-	if err := c.resend(ctx, r, b, index); err != nil {
-		c.logger.Warn("receipt not sent again; the device may ask once more", "device", r.device, "sequence", r.sequence, "error", err)
-	}
-}
-
-func (c *Courier) resend(ctx context.Context, r request, b *spool.Batch, index uint64) error {
-	data, err := c.archive.ReceiptOf(b.Number, index)
-	if err != nil {
-		return err
-	}
-	payload, err := receipt.EncodeBatch([]receipt.Entry{{Sequence: r.sequence, Receipt: data}})
-	if err != nil {
-		return err
-	}
-	return c.publisher.Publish(ctx, mqtt.ReceiptsTopic(r.device), payload)
 }

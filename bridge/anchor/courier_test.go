@@ -15,7 +15,7 @@ import (
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
-func TestADeviceGetsItsReceiptsInAsFewMessagesAsAllowed(t *testing.T) {
+func TestReceiptsAreSharedOutOverMessagesThatEveryBrokerTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1000)
 		defer w.close()
@@ -24,8 +24,9 @@ func TestADeviceGetsItsReceiptsInAsFewMessagesAsAllowed(t *testing.T) {
 		stop := w.start()
 		w.until("all receipted", w.allReceipted)
 		require.NoError(t, stop())
-		require.Equal(t, 4, w.mail.messages, "three for a, one for b")
-		require.Equal(t, receipt.MaxBatch, w.mail.largest)
+		require.Less(t, w.mail.messages, 30, "many receipts share a message")
+		require.LessOrEqual(t, w.mail.largest, receipt.MaxBatch)
+		require.LessOrEqual(t, w.mail.longest, 36<<10, "some brokers take no packet above 128 KiB")
 		require.Len(t, w.mail.got["a"], 2*receipt.MaxBatch+1)
 		for seq, n := range w.mail.got["a"] {
 			require.Equal(t, 1, n, "reading %d", seq)

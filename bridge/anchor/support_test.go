@@ -192,7 +192,8 @@ type mailbox struct {
 
 	mu       sync.Mutex
 	messages int
-	largest  int
+	largest  int                       // receipts in one message
+	longest  int                       // bytes of one message
 	got      map[string]map[uint64]int // device → sequence → receipts
 	readings map[string][]byte         // "device sequence" → bytes
 }
@@ -206,6 +207,7 @@ func (m *mailbox) Publish(_ context.Context, topic string, payload []byte) error
 		defer m.mu.Unlock()
 		m.messages++
 		m.largest = max(m.largest, len(entries))
+		m.longest = max(m.longest, len(payload))
 		device := strings.TrimSuffix(strings.TrimPrefix(topic, "anchorline/v1/devices/"), "/receipts")
 		require.Equal(m.t, mqtt.ReceiptsTopic(device), topic)
 		for _, e := range entries {

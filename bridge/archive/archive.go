@@ -84,39 +84,46 @@ func (a *Archive) Receipt(number uint64) (*receipt.Signed, error) {
 	return signed, nil
 }
 
-// ReceiptOf assembles the receipt of one reading.
-func (a *Archive) ReceiptOf(number, index uint64) ([]byte, error) {
-	_, r, err := a.prove(number, index)
-	return r, err
+// Proofs are what proves the readings of one batch.
+type Proofs struct {
+	batch  *Batch
+	tree   *merkle.Tree
+	signed *receipt.Signed
+}
+
+// Proofs reads a batch and its signature; each proof is then cheap.
+func (a *Archive) Proofs(number uint64) (*Proofs, error) {
+	b, err := a.Get(number)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := a.Receipt(number)
+	if err != nil {
+		return nil, err
+	}
+	return &Proofs{batch: b, tree: b.Tree(), signed: signed}, nil
+}
+
+// Receipt assembles the receipt of one reading.
+func (p *Proofs) Receipt(index uint64) ([]byte, error) {
+	path, err := p.tree.Inclusion(index)
+	if err != nil {
+		return nil, fmt.Errorf("%w: batch %d has %d readings, no index %d", ErrNotFound, p.batch.Number, p.tree.Size(), index)
+	}
+	return p.signed.Receipt(p.tree.Size(), index, path), nil
 }
 
 // Statement assembles everything an offline verifier needs for one reading.
 func (a *Archive) Statement(number, index uint64) ([]byte, error) {
-	b, r, err := a.prove(number, index)
+	p, err := a.Proofs(number)
 	if err != nil {
 		return nil, err
 	}
-	return receipt.NewStatement(b.Entries[index].Reading, r, b.Anchor)
-}
-
-func (a *Archive) prove(number, index uint64) (*Batch, []byte, error) {
-	b, err := a.Get(number)
+	r, err := p.Receipt(index)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if index >= uint64(len(b.Entries)) {
-		return nil, nil, fmt.Errorf("%w: batch %d has %d readings, no index %d", ErrNotFound, number, len(b.Entries), index)
-	}
-	signed, err := a.Receipt(number)
-	if err != nil {
-		return nil, nil, err
-	}
-	tree := b.Tree()
-	path, err := tree.Inclusion(index)
-	if err != nil {
-		return nil, nil, err
-	}
-	return b, signed.Receipt(tree.Size(), index, path), nil
+	return receipt.NewStatement(p.batch.Entries[index].Reading, r, p.batch.Anchor)
 }
 
 // Last returns the highest number up to which the archive holds every batch, 0 for none.

@@ -160,6 +160,8 @@ func TestAStatementOfTheArchiveIsProof(t *testing.T) {
 	b, stream := sealed(t, 7, 6), signer(t, 2)
 	require.NoError(t, a.Put(b))
 	require.NoError(t, a.PutReceipt(7, signed(t, b, stream)))
+	proofs, err := a.Proofs(7)
+	require.NoError(t, err)
 	for i := range b.Entries {
 		data, err := a.Statement(7, uint64(i))
 		require.NoError(t, err)
@@ -167,7 +169,7 @@ func TestAStatementOfTheArchiveIsProof(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Verify(signer(t, 1).Key(), stream.Key()))
 		require.Equal(t, b.Entries[i].Reading, s.Reading.Bytes())
-		alone, err := a.ReceiptOf(7, uint64(i))
+		alone, err := proofs.Receipt(uint64(i))
 		require.NoError(t, err)
 		require.Equal(t, s.Receipt.Bytes(), alone)
 	}

@@ -116,12 +116,15 @@ func (f *Fleet) Register(ctx context.Context, r Registry) error {
 	return g.Wait()
 }
 
+// receiptTimeout is shorter than a device's usual: everything is on one machine or near it.
+const receiptTimeout = 10 * time.Second
+
 // Connect opens every device's session.
 func (f *Fleet) Connect() error {
 	for _, m := range f.members {
 		d, err := device.Connect(device.Config{
 			ID: m.id, Signer: m.signer, Broker: f.cfg.Broker, Outbox: f.outbox, StreamKeys: f.cfg.StreamKeys,
-			Logger: f.cfg.Logger,
+			Logger: f.cfg.Logger, ReceiptTimeout: receiptTimeout,
 			OnReceipt: func(v device.Verified) {
 				f.verified.Add(1)
 				if f.cfg.OnReceipt != nil {
