@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package contract_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/chaincode/contract"
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// requestFields are the JSON names of a request's fields.
+func requestFields(request any) (names []string) {
+	of := reflect.TypeOf(request)
+	for i := range of.NumField() {
+		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestEveryRequestIsReadStrictlyAndTheFieldNamed(t *testing.T) {
+	w := newWorld(t)
+	for _, f := range contract.Functions() {
+		request := contract.RequestOf(f.Name())
+		if request == nil {
+			continue
+		}
+		t.Run(f.Name(), func(t *testing.T) {
+			refused := func(document, says string) {
+				t.Helper()
+				require.Contains(t, w.refused(record.InvalidArgument, w.admin1, f.Name(), document), says)
+			}
+			refused(``, "empty")
+			refused(`null`, "null")
+			refused(`[]`, "object")
+			refused(`"text"`, "object")
+			refused(`{"other":1}`, `"other"`)
+			refused(`{} {}`, "JSON")
+			refused(`{"id":"`+"\ufffd"+`"}`, `"id"`)
+			refused(strings.Repeat(" ", record.MaxDocument)+`{}`, "bytes")
+			for _, name := range requestFields(request) {
+				refused(fmt.Sprintf(`{%q:null}`, name), fmt.Sprintf("%q: must not be null", name))
+				refused(fmt.Sprintf(`{%q:1.5}`, name), fmt.Sprintf("%q: must be", name))
+				refused(fmt.Sprintf(`{%q:1}`, strings.ToUpper(name)), "is unknown")
+			}
+		})
+	}
+}
+
+func TestARequiredFieldThatIsMissingIsNamed(t *testing.T) {
+	s := newStage(t)
+	for _, p := range permissions() {
+		function, variant, _ := strings.Cut(p.function, " ")
+		request := contract.RequestOf(function)
+		if request == nil || variant != "" {
+			continue
+		}
+		whole := decodeObject(t, s.request(p.function, record.Active, "Org1MSP"))
+		of := reflect.TypeOf(request)
+		for i := range of.NumField() {
+			name, options, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			if options != "" || name == "others" {
+				continue // may be left out; of others, none is a number too
+			}
+			part := object{}
+			for key, value := range whole {
+				if key != name {
+					part[key] = value
+				}
+			}
+			message := s.refused(record.InvalidArgument, s.admin1, function, part)
+			require.Contains(t, message, `"`+name, "%s without %s", function, name)
+		}
+	}
+}
+
+// decodeObject reads a request back into fields.
+func decodeObject(t testing.TB, text string) object {
+	t.Helper()
+	var o object
+	require.NoError(t, json.Unmarshal([]byte(text), &o))
+	return o
+}
