@@ -106,7 +106,11 @@ func (b *Bridge) Run(ctx context.Context) error {
 	g.Go(func() error { return b.untilEnd(ctx, anchorer.Run(ctx)) })
 	g.Go(func() error { return b.untilEnd(ctx, courier.Run(ctx)) })
 	g.Go(func() error {
-		b.ledger.Watch(ctx, func(e ledger.Event) { checker.Forget(e.ID) }, func(error) { checker.Forget("") })
+		b.ledger.Watch(ctx, func(e ledger.Event) {
+			for _, id := range append(e.Devices, e.ID) {
+				checker.Forget(id)
+			}
+		}, func(error) { checker.Forget("") })
 		return nil
 	})
 	return g.Wait()

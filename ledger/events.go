@@ -13,8 +13,9 @@ import (
 
 // An Event is a change that our chaincode announced in a committed block.
 type Event struct {
-	Name    string // for example "DeviceRegistered"
-	ID      string // the device or stream that changed
+	Name    string   // for example "DeviceRegistered"
+	ID      string   // the device or stream that changed
+	Devices []string // all of them, when several devices changed at once
 	TxID    string
 	Block   uint64
 	Payload []byte // docs/chaincode.md
@@ -63,9 +64,10 @@ func (c *Client) watchOnce(ctx context.Context, f func(Event), missed func(error
 
 func asEvent(e *client.ChaincodeEvent) Event {
 	var body struct {
-		ID string `json:"id"`
+		ID      string   `json:"id"`
+		Devices []string `json:"devices"`
 	}
 	// A payload without an id is not one of ours; it is passed on with an empty one.
 	_ = json.Unmarshal(e.Payload, &body)
-	return Event{Name: e.EventName, ID: body.ID, TxID: e.TransactionID, Block: e.BlockNumber, Payload: e.Payload}
+	return Event{Name: e.EventName, ID: body.ID, Devices: body.Devices, TxID: e.TransactionID, Block: e.BlockNumber, Payload: e.Payload}
 }
