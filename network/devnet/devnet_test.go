@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start runs a network of the probe chaincode; change adapts its configuration.
-func start(t *testing.T, change ...func(*devnet.Config)) *devnet.Network {
+func start(t testing.TB, change ...func(*devnet.Config)) *devnet.Network {
 	t.Helper()
 	cfg := devnet.Default(t.TempDir())
 	cfg.Chaincode = &probe.Chaincode{}
@@ -42,7 +42,7 @@ func start(t *testing.T, change ...func(*devnet.Config)) *devnet.Network {
 }
 
 // connect returns the real SDK's gateway for a profile.
-func connect(t *testing.T, p devnet.Profile, options ...client.ConnectOption) *client.Gateway {
+func connect(t testing.TB, p devnet.Profile, options ...client.ConnectOption) *client.Gateway {
 	t.Helper()
 	pemBytes, err := os.ReadFile(p.TLSCA)
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func connect(t *testing.T, p devnet.Profile, options ...client.ConnectOption) *c
 }
 
 // contractOf is the network's chaincode as User1 of Org1 sees it.
-func contractOf(t *testing.T, n *devnet.Network) *client.Contract {
+func contractOf(t testing.TB, n *devnet.Network) *client.Contract {
 	t.Helper()
 	p := n.Profile("Org1MSP", "User1")
 	return connect(t, p).GetNetwork(p.Channel).GetContract(p.Chaincode)

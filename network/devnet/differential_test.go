@@ -3,6 +3,7 @@
 package devnet_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func realTarget(t *testing.T) target {
 	n, err := fabric.Start(t.Context(), fabric.Config{Dir: dir, BasePort: 24000})
 	require.NoError(t, err)
 	if os.Getenv(realDir) == "" {
-		t.Cleanup(func() { require.NoError(t, n.Purge(t.Context())) })
+		t.Cleanup(func() { require.NoError(t, n.Purge(context.WithoutCancel(t.Context()))) })
 	}
 	require.NoError(t, n.Deploy(t.Context(), fabric.Deployment{Name: "probe", Source: source, Probe: `{"Args":["get","a"]}`}))
 	return target{profile: func(mspID, user string) devnet.Profile {

@@ -4,6 +4,7 @@ package devnet_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,12 +155,21 @@ func TestAChaincodeThatIsGoneIsLaunchedAgain(t *testing.T) {
 	c := contractOf(t, n)
 	submit(t, c, "put", "a", "1")
 	require.NoError(t, n.Faults().StopChaincode())
-	_, err := c.SubmitTransaction("put", "a", "2")
-	requireEndorseError(t, err, codes.Aborted, "Org1MSP", "could not launch chaincode anchorline_1.0:")
-	_, err = c.EvaluateTransaction("get", "a")
+	requireNotLaunched(t, c)
+	_, err := c.EvaluateTransaction("get", "a")
 	require.Equal(t, codes.Aborted, status.Code(err))
 	require.NoError(t, n.Faults().StartChaincode(t.Context()))
 	submit(t, c, "put", "a", "3")
+}
+
+// requireNotLaunched waits until the peers have noticed that the chaincode is gone.
+func requireNotLaunched(t *testing.T, c *client.Contract) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, err := c.SubmitTransaction("put", "a", "2")
+		requireEndorseError(t, err, codes.Aborted, "Org1MSP", "failed to execute transaction")
+		return strings.Contains(details(t, err)["Org1MSP"], "could not launch chaincode anchorline_1.0:")
+	}, 5*time.Second, time.Millisecond)
 }
 
 // panicking panics when told to.
@@ -177,5 +187,8 @@ func TestAPanicOfChaincodeEndsItsStreamAndNothingElse(t *testing.T) {
 	c := contractOf(t, n)
 	_, err := c.SubmitTransaction("panic")
 	requireEndorseError(t, err, codes.Aborted, "Org1MSP", "chaincode stream terminated")
-	submit(t, c, "put", "a", "1")
+	require.Eventually(t, func() bool {
+		_, err := c.SubmitTransaction("put", "a", "1")
+		return err == nil
+	}, 5*time.Second, time.Millisecond, "launched again")
 }

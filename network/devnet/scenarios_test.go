@@ -3,6 +3,7 @@
 package devnet_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -259,6 +260,7 @@ func scenarios() []scenario {
 			a.evaluate("GetBlockByTxID", a.profile.Channel, "absent")
 			a.evaluate("GetBlockByHash", a.profile.Channel, "absent")
 		}),
+		as("streams", streams),
 		{name: "strangers", run: strangers},
 		{name: "a proposal that is on the ledger", run: replayed},
 	}
@@ -332,6 +334,50 @@ func encode(t *testing.T, message proto.Message) []byte {
 	content, err := proto.Marshal(message)
 	require.NoError(t, err)
 	return content
+}
+
+// streams tells what event and block streams say about one transaction.
+func streams(a *actor) {
+	tx := a.endorse("event", client.WithArguments("tick", "payload"))
+	commit, err := tx.Submit()
+	require.NoError(a.t, err)
+	result, err := commit.Status()
+	require.NoError(a.t, err)
+	network, from := a.gateway.GetNetwork(a.profile.Channel), client.WithStartBlock(result.BlockNumber)
+	events, err := network.ChaincodeEvents(a.t.Context(), a.profile.Chaincode, from)
+	require.NoError(a.t, err)
+	event := next(a.t, events)
+	require.Equal(a.t, tx.TransactionID(), event.TransactionID)
+	a.saw(seen{Result: event.ChaincodeName + " " + event.EventName + " " + string(event.Payload)})
+
+	filtered, err := network.FilteredBlockEvents(a.t.Context(), from)
+	require.NoError(a.t, err)
+	told := next(a.t, filtered)
+	told.Number = 0
+	for _, t := range told.GetFilteredTransactions() {
+		t.Txid = ""
+		t.GetTransactionActions().GetChaincodeActions()[0].GetChaincodeEvent().TxId = ""
+	}
+	a.saw(seen{Result: string(encode(a.t, told))})
+
+	blocks, err := network.BlockEvents(a.t.Context(), from)
+	require.NoError(a.t, err)
+	block := next(a.t, blocks)
+	metadata := block.GetMetadata().GetMetadata()
+	signatures := decode(a.t, metadata[common.BlockMetadataIndex_SIGNATURES], &common.Metadata{}).GetSignatures()
+	a.saw(seen{
+		Result: fmt.Sprintf("previous hash of %d bytes, data hash of %d, %d metadata, %d signatures",
+			len(block.GetHeader().GetPreviousHash()), len(block.GetHeader().GetDataHash()), len(metadata), len(signatures)),
+		Flag: fmt.Sprint(flags(block)),
+	})
+	whole, err := network.BlockEvents(a.t.Context(), client.WithStartBlock(result.BlockNumber+1000))
+	require.NoError(a.t, err)
+	select {
+	case <-whole:
+		a.saw(seen{Result: "ended"})
+	case <-time.After(100 * time.Millisecond):
+		a.saw(seen{Result: "waits for a block of the future"})
+	}
 }
 
 // replayed endorses a proposal again after its transaction was committed.

@@ -67,9 +67,9 @@ func (c Config) answer(ctx context.Context, envelope *common.Envelope, to client
 	if status != common.Status_SUCCESS {
 		return status, nil
 	}
-	number, last, ok := c.bounds(seek)
-	if !ok {
-		return common.Status_BAD_REQUEST, nil
+	number, last, status := c.bounds(seek)
+	if status != common.Status_SUCCESS {
+		return status, nil
 	}
 	for ; ; number++ {
 		if seek.GetBehavior() == orderer.SeekInfo_FAIL_IF_NOT_READY && number >= c.Ledger.Height() {
@@ -118,8 +118,9 @@ func (c Config) parse(envelope *common.Envelope) (*orderer.SeekInfo, common.Stat
 	return seek, common.Status_SUCCESS
 }
 
-// bounds are the first and the last block of a request.
-func (c Config) bounds(seek *orderer.SeekInfo) (first, last uint64, ok bool) {
+// bounds are the first and the last block of a request. The first may be the next block, not
+// one after it.
+func (c Config) bounds(seek *orderer.SeekInfo) (first, last uint64, status common.Status) {
 	height := c.Ledger.Height()
 	switch start := seek.GetStart().GetType().(type) {
 	case *orderer.SeekPosition_Oldest:
@@ -130,19 +131,25 @@ func (c Config) bounds(seek *orderer.SeekInfo) (first, last uint64, ok bool) {
 	case *orderer.SeekPosition_Specified:
 		first = start.Specified.GetNumber()
 	default:
-		return 0, 0, false
+		return 0, 0, common.Status_NOT_FOUND
+	}
+	if first > height {
+		return 0, 0, common.Status_NOT_FOUND
 	}
 	switch stop := seek.GetStop().GetType().(type) {
 	case *orderer.SeekPosition_Oldest:
-		return first, first, true
+		return first, first, common.Status_SUCCESS
 	case *orderer.SeekPosition_Newest:
 		if _, same := seek.GetStart().GetType().(*orderer.SeekPosition_Newest); same {
-			return first, first, true
+			return first, first, common.Status_SUCCESS
 		}
-		return first, height - 1, true
+		return first, height - 1, common.Status_SUCCESS
 	case *orderer.SeekPosition_Specified:
-		return first, stop.Specified.GetNumber(), stop.Specified.GetNumber() >= first
+		if stop.Specified.GetNumber() < first {
+			return 0, 0, common.Status_BAD_REQUEST
+		}
+		return first, stop.Specified.GetNumber(), common.Status_SUCCESS
 	default:
-		return 0, 0, false
+		return 0, 0, common.Status_BAD_REQUEST
 	}
 }

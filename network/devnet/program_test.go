@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package devnet_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/network/devnet/internal/probe"
+)
+
+// serveProbe runs the probe as somebody else's chaincode server.
+func serveProbe(t *testing.T, address string) (string, func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	s := grpc.NewServer()
+	peer.RegisterChaincodeServer(s, &shim.ChaincodeServer{CCID: "anything:0", CC: &probe.Chaincode{}})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(l)
+	}()
+	return l.Addr().String(), func() {
+		s.Stop()
+		<-done
+	}
+}
+
+func TestAChaincodeThatRunsElsewhereIsDialledAndDialledAgain(t *testing.T) {
+	address, stop := serveProbe(t, "127.0.0.1:0")
+	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode, cfg.ChaincodeAddress = nil, address })
+	c := contractOf(t, n)
+	submit(t, c, "put", "a", "1")
+	stop()
+	requireNotLaunched(t, c)
+	_, stop = serveProbe(t, address)
+	defer stop()
+	submit(t, c, "put", "a", "3")
+	require.ErrorIs(t, n.Faults().StopChaincode(), devnet.ErrNotOurs)
+	require.ErrorIs(t, n.Faults().StartChaincode(t.Context()), devnet.ErrNotOurs)
+	require.NoError(t, n.Close(), "the peers hang up before the chaincode ends")
+}
+
+func TestWithoutAChaincodeOurOwnContractsRun(t *testing.T) {
+	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = nil })
+	require.Contains(t, evaluate(t, contractOf(t, n), "org.hyperledger.fabric:GetMetadata"), "anchors")
+}
