@@ -215,8 +215,9 @@ main() {
 	start_nodes
 	join_orderers
 	join_peers
-	step "waiting until the orderers agree on a leader and the peers know each other"
+	step "waiting for the orderers to agree on a leader"
 	wait_until 60 "a leader among the orderers" "$LOGS/orderer1.log" led
+	step "waiting for the peers to find each other"
 	wait_until 60 "the peers to find each other" "$LOGS/peer0.org1.log" acquainted
 	describe_network
 	step "the network is up: channel $CHANNEL, data in $DATA"
