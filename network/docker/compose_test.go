@@ -241,7 +241,7 @@ func TestTheChaincodeAsksForItsPackageID(t *testing.T) {
 
 func TestBothMosquittoConfigurationsHaveTheSameLimits(t *testing.T) {
 	setting := func(config, key string) string {
-		found := regexp.MustCompile(`(?m)^`+key+` (.*)$`).FindStringSubmatch(config)
+		found := regexp.MustCompile(`(?m)^` + key + ` (.*)$`).FindStringSubmatch(config)
 		require.NotNil(t, found, key)
 		return found[1]
 	}
