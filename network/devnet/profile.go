@@ -4,16 +4,17 @@ package devnet
 
 import "path/filepath"
 
-// Profile is what a client needs to reach the network as one identity. Paths name PEM files.
+// Profile is what a client needs to reach the network as one identity. Paths name PEM files. As
+// JSON it is what `anchorline --fabric` takes.
 type Profile struct {
-	Endpoint    string // host:port of the organisation's peer
-	ServerName  string // name in the peer's TLS certificate
-	TLSCA       string // certificate of the CA that issued it
-	MSPID       string
-	Certificate string
-	Key         string
-	Channel     string
-	Chaincode   string
+	Endpoint    string `json:"endpoint"`   // host:port of the organisation's peer
+	ServerName  string `json:"serverName"` // name in the peer's TLS certificate
+	TLSCA       string `json:"tlsCa"`      // certificate of the CA that issued it
+	MSPID       string `json:"mspId"`
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
+	Channel     string `json:"channel"`
+	Chaincode   string `json:"chaincode"`
 }
 
 // Profile returns the profile of a user of a peer organisation: Admin or User1. An unknown
