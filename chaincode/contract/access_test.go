@@ -112,10 +112,17 @@ func TestASetOfDevicesIsAllowedOnlyAsAWhole(t *testing.T) {
 	require.True(t, answer.Devices[0].Allowed)
 	require.False(t, answer.Devices[1].Allowed)
 
+	both := w.registration("e", "Org1MSP", newSigner(t, "EdDSA"))
+	w.submit(w.admin1, "devices:Register", both.with("attributes", object{"site": "east", "zone": "2"}))
+	narrow := object{"action": "read", "resource": object{"owner": "Org1MSP", "attributes": object{"site": "east", "zone": "2"}}}
+	answer = decode[record.Decision](t, w.query(w.admin2, "access:Decide", narrow))
+	require.Len(t, answer.Devices, 1)
+	require.Equal(t, "e", answer.Devices[0].Device)
+
 	none := object{"action": "read", "resource": object{"owner": "Org1MSP", "attributes": object{"site": "nowhere"}}}
 	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", none)).Allowed)
 	whole := object{"action": "read", "resource": object{"owner": "Org1MSP"}}
-	require.Len(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", whole)).Devices, 3)
+	require.Len(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", whole)).Devices, 4)
 }
 
 func TestARecordedDecisionExpiresAndCanBeReplayed(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cedar-policy/cedar-go"
 
@@ -112,11 +113,19 @@ func (s *Set) Decide(p Principal, action string, d record.Device, c record.Acces
 	}
 	for _, fault := range diagnostic.Errors {
 		id := string(fault.PolicyID)
-		answer.Errors = append(answer.Errors, record.PolicyError{ID: id, Revision: s.revisions[id], Message: fault.Message})
+		answer.Errors = append(answer.Errors, record.PolicyError{ID: id, Revision: s.revisions[id], Message: clip(fault.Message)})
 	}
 	slices.SortFunc(answer.Policies, func(a, b record.PolicyReference) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(answer.Errors, func(a, b record.PolicyError) int { return cmp.Compare(a.ID, b.ID) })
 	return answer
+}
+
+// clip shortens a message to what belongs on a ledger.
+func clip(message string) string {
+	if len(message) <= record.MaxText {
+		return message
+	}
+	return strings.ToValidUTF8(message[:record.MaxText], "")
 }
 
 // contextRecord is a context as policies see it: what was not stated is absent.

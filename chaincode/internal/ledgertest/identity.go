@@ -64,8 +64,10 @@ func (o Organisation) Member(t testing.TB, name string, units []string, attribut
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), //nolint:forbidigo // a serial number, not a time
+		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: name, OrganizationalUnit: units},
 		NotBefore:    time.Unix(1_600_000_000, 0), NotAfter: time.Unix(3_000_000_000, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature,
