@@ -8,37 +8,25 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
 
-	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
-
 	"github.com/anchorline/anchorline/chaincode/contract"
+	"github.com/anchorline/anchorline/chaincode/internal/service"
 )
 
 func main() {
-	if err := run(os.Getenv); err != nil {
+	if err := run(); err != nil {
 		slog.Error("chaincode ended", "error", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until the listener or the stream to the peer fails.
-func run(getenv func(string) string) error {
+func run() error {
 	chaincode, err := contract.New()
 	if err != nil {
 		return err
 	}
-	config, err := readConfig(getenv, os.ReadFile)
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	if config.address == "" {
-		return shim.Start(chaincode)
-	}
-	slog.Info("chaincode listens", "address", config.address, "id", config.id,
-		"tls", !config.tls.Disabled, "mutual_tls", len(config.tls.ClientCACerts) > 0)
-	server := &shim.ChaincodeServer{CCID: config.id, Address: config.address, CC: chaincode, TLSProps: config.tls}
-	return server.Start()
+	return service.Serve(chaincode, os.Getenv)
 }

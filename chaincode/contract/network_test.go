@@ -3,16 +3,18 @@
 package contract_test
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -21,57 +23,93 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/anchorline/anchorline/chaincode/contract"
+	"github.com/anchorline/anchorline/chaincode/internal/rogue"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/network/fabric"
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
-// rogue is our chaincode with a back door: "rogue:Write" writes any value under any key, and
-// "rogue:Guard" takes a key's endorsement policy away, as code of an organisation could that
-// does not keep to what was agreed.
-type rogue struct{ shim.Chaincode }
+// oneSuffices is an endorsement policy by which one organisation suffices for a new key, so that
+// only key-level policies stand in a rogue's way.
+const oneSuffices = "OR('Org1MSP.peer', 'Org2MSP.peer')"
 
-func (r rogue) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
-	args := stub.GetStringArgs()
-	var err error
-	switch args[0] {
-	case "rogue:Write":
-		err = stub.PutState(args[1], []byte(args[2]))
-	case "rogue:Guard":
-		err = stub.SetStateValidationParameter(args[1], nil)
-	default:
-		return r.Chaincode.Invoke(stub)
-	}
-	if err != nil {
-		return shim.Error(err.Error())
-	}
-	return shim.Success(nil)
-}
-
-// network is the embedded network with the rogue on it, and its clients.
+// network is a network with the rogue chaincode on it, and its clients.
 type network struct {
 	t      *testing.T
-	devnet *devnet.Network
 	admin1 *client.Contract
 	admin2 *client.Contract
 }
 
-// startNetwork starts a network on which one organisation suffices for a new key, so that only
-// key-level policies stand in a rogue's way.
-func startNetwork(t *testing.T) *network {
+// onBoth runs a test on the embedded network and, where Fabric's programs are, on a real one.
+func onBoth(t *testing.T, test func(*network)) {
+	t.Run("embedded", func(t *testing.T) { test(embedded(t)) })
+	t.Run("real", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("SKIPPED, NOT TESTED ON REAL FABRIC: left out by -short")
+		}
+		if err := fabric.Available(); err != nil {
+			t.Skipf("SKIPPED, NOT TESTED ON REAL FABRIC: %v", err)
+		}
+		test(onFabric(t))
+	})
+}
+
+// embedded starts the embedded network.
+func embedded(t *testing.T) *network {
 	cc, err := contract.New()
 	require.NoError(t, err)
 	cfg := devnet.Default(t.TempDir())
-	cfg.Chaincode = rogue{cc}
-	cfg.EndorsementPolicy = "OR('Org1MSP.peer', 'Org2MSP.peer')"
+	cfg.Chaincode = rogue.Chaincode{Chaincode: cc}
+	cfg.EndorsementPolicy = oneSuffices
 	cfg.BatchTimeout = 50 * time.Millisecond
 	n, err := devnet.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })
 	return &network{
-		t: t, devnet: n,
-		admin1: contractFor(t, n.Profile("Org1MSP", "Admin")), admin2: contractFor(t, n.Profile("Org2MSP", "Admin")),
+		t: t, admin1: contractFor(t, n.Profile("Org1MSP", "Admin")), admin2: contractFor(t, n.Profile("Org2MSP", "Admin")),
 	}
+}
+
+// onFabric starts a real network in a folder of its own.
+func onFabric(t *testing.T) *network {
+	n, err := fabric.Start(t.Context(), fabric.Config{Dir: t.TempDir(), BasePort: freePorts(t)})
+	if n != nil {
+		t.Cleanup(func() { require.NoError(t, n.Purge(context.WithoutCancel(t.Context()))) })
+	}
+	require.NoError(t, err)
+	source, err := filepath.Abs(filepath.Join("..", "internal", "rogue", "serve"))
+	require.NoError(t, err)
+	require.NoError(t, n.Deploy(t.Context(), fabric.Deployment{Name: "rogue", Source: source, Policy: oneSuffices}))
+	clients := &network{t: t}
+	for msp, c := range map[string]**client.Contract{"Org1MSP": &clients.admin1, "Org2MSP": &clients.admin2} {
+		profile, _, err := n.Profile(msp, "Admin", "rogue")
+		require.NoError(t, err)
+		*c = contractFor(t, devnet.Profile(profile))
+	}
+	return clients
+}
+
+// freePorts finds forty ports in a row that nobody listens on.
+func freePorts(t *testing.T) int {
+	t.Helper()
+	for base := 21000 + os.Getpid()%100*40; base < 25900; base += 40 {
+		if allFree(base, 40) {
+			return base
+		}
+	}
+	require.FailNow(t, "no forty free ports in a row between 21000 and 25900")
+	return 0
+}
+
+func allFree(base, count int) bool {
+	for port := base; port < base+count; port++ {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil || listener.Close() != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // contractFor connects the real SDK by a profile.
@@ -142,7 +180,11 @@ func (n *network) registration(id, msp string) (object, cose.Signer) {
 }
 
 func TestARogueOnOneOrganisationsPeerChangesNothing(t *testing.T) {
-	n := startNetwork(t)
+	onBoth(t, aRogueOnOneOrganisationsPeerChangesNothing)
+}
+
+func aRogueOnOneOrganisationsPeerChangesNothing(n *network) {
+	t := n.t
 	const failure = peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
 	before, _ := n.registration("before", "Org2MSP")
 	n.submit(n.admin2, "devices:Register", before)
@@ -184,7 +226,11 @@ func (n *network) evaluate(function string, args ...string) string {
 }
 
 func TestDevicesAndStreamsDoNotConflictOnTheLedger(t *testing.T) {
-	n := startNetwork(t)
+	onBoth(t, devicesAndStreamsDoNotConflictOnTheLedger)
+}
+
+func devicesAndStreamsDoNotConflictOnTheLedger(n *network) {
+	t := n.t
 	n.agree()
 	const streams, anchors, devices = 6, 5, 40
 	var all sync.WaitGroup
@@ -226,8 +272,10 @@ func TestDevicesAndStreamsDoNotConflictOnTheLedger(t *testing.T) {
 	require.Len(t, decode[deviceList](t, n.evaluate("devices:List", `{"owner":"Org1MSP"}`)).Devices, devices)
 }
 
-func TestTheWholeLifeOfADeviceOnTheLedger(t *testing.T) {
-	n := startNetwork(t)
+func TestTheWholeLifeOfADeviceOnTheLedger(t *testing.T) { onBoth(t, theWholeLifeOfADeviceOnTheLedger) }
+
+func theWholeLifeOfADeviceOnTheLedger(n *network) {
+	t := n.t
 	n.agree()
 	request, old := n.registration("pump-1", "Org1MSP")
 	n.submit(n.admin1, "devices:Register", request)
