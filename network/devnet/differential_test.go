@@ -3,10 +3,12 @@
 package devnet_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,32 +47,62 @@ type seen struct {
 	By      []string          `json:"by,omitempty"`   // endorsers
 }
 
-// TestTheEmbeddedNetworkAnswersAsARealOne runs every scenario on both and compares. A step
-// that may differ is listed, with the reason, in DIFFERENCES.md.
-func TestTheEmbeddedNetworkAnswersAsARealOne(t *testing.T) {
-	theirs := realTarget(t)
-	n := start(t, func(cfg *devnet.Config) { cfg.ChaincodeName = "probe" })
-	ours := target{profile: n.Profile}
+// recorded holds what a real network answered: every step of every scenario.
+var recorded = filepath.Join("testdata", "real-network.json")
+
+// TestTheEmbeddedNetworkAnswersAsARealOneDid runs every scenario and compares with what a
+// real network answered when it was recorded. What may differ is listed in DIFFERENCES.md.
+func TestTheEmbeddedNetworkAnswersAsARealOneDid(t *testing.T) {
+	content, err := os.ReadFile(recorded)
+	require.NoError(t, err)
+	var real map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(content, &real))
 	differences, err := os.ReadFile("DIFFERENCES.md")
 	require.NoError(t, err)
-	for _, s := range scenarios() {
+	n := start(t, func(cfg *devnet.Config) { cfg.ChaincodeName = "probe" })
+	run := newRun()
+	for _, s := range scenarios(run) {
 		t.Run(s.name, func(t *testing.T) {
-			want, got := s.run(t, theirs), s.run(t, ours)
-			require.NotEmpty(t, want)
+			got := pretty(t, s.run(t, target{profile: n.Profile}), run)
 			if s.differs {
-				t.Logf("accepted difference: real network %s\nours %s", pretty(t, want), pretty(t, got))
 				require.Contains(t, string(differences), "`"+s.name+"`", "an accepted difference must be listed")
-				require.NotEqual(t, pretty(t, want), pretty(t, got), "listed as a difference, but there is none")
+				require.NotEqual(t, indented(t, real[s.name]), got, "listed as a difference, but there is none")
 				return
 			}
-			for i := range want {
-				name := fmt.Sprintf("%s %d", s.name, i+1)
-				require.Equal(t, pretty(t, want[i]), pretty(t, got[i]), "%s: real network, then ours", name)
-			}
-			require.Len(t, got, len(want))
+			require.Equal(t, indented(t, real[s.name]), got, "the real network, then ours")
 		})
 	}
+	require.Len(t, real, len(scenarios(run)), "record again: see TestARealNetworkStillAnswersAsRecorded")
 }
+
+// TestARealNetworkStillAnswersAsRecorded runs every scenario on a real network. With
+// DEVNET_TEST_RECORD set it records the answers.
+func TestARealNetworkStillAnswersAsRecorded(t *testing.T) {
+	theirs := realTarget(t)
+	run := newRun()
+	real := map[string]json.RawMessage{}
+	for _, s := range scenarios(run) {
+		t.Run(s.name, func(t *testing.T) { real[s.name] = json.RawMessage(pretty(t, s.run(t, theirs), run)) })
+	}
+	if os.Getenv("DEVNET_TEST_RECORD") != "" {
+		content, err := json.MarshalIndent(real, "", "  ")
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(recorded), 0o750))
+		require.NoError(t, os.WriteFile(recorded, append(content, '\n'), 0o600))
+		return
+	}
+	content, err := os.ReadFile(recorded)
+	require.NoError(t, err)
+	var before map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(content, &before))
+	for name, answers := range real {
+		require.Equal(t, indented(t, before[name]), indented(t, answers), name)
+	}
+	require.Len(t, before, len(real))
+}
+
+// newRun is a prefix for keys, so that a network can be used again.
+func newRun() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
 // realTarget is a real network with the probe on it.
 func realTarget(t *testing.T) target {
@@ -97,11 +129,20 @@ func realTarget(t *testing.T) target {
 	}}
 }
 
-func pretty(t *testing.T, v any) string {
+// pretty writes what was seen, without the prefix of the keys.
+func pretty(t *testing.T, steps []seen, run string) string {
 	t.Helper()
-	text, err := json.MarshalIndent(v, "", "  ")
+	require.NotEmpty(t, steps)
+	content, err := json.Marshal(steps)
 	require.NoError(t, err)
-	return string(text)
+	return indented(t, []byte(strings.ReplaceAll(string(content), run, "RUN")))
+}
+
+func indented(t *testing.T, content []byte) string {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, json.Indent(&out, content, "", "  "))
+	return out.String()
 }
 
 // masks replace what differs from run to run.
@@ -117,9 +158,15 @@ var masks = []struct {
 	{regexp.MustCompile(`received message larger than max \(\d+ vs`), "received message larger than max (N vs"},
 }
 
+// maxText is how much of a text is compared; of a longer one also the length.
+const maxText = 1000
+
 func mask(text string) string {
 	for _, m := range masks {
 		text = m.pattern.ReplaceAllString(text, m.name)
+	}
+	if len(text) > maxText {
+		return fmt.Sprintf("%s… of %d bytes", text[:maxText], len(text))
 	}
 	return text
 }
@@ -189,5 +236,5 @@ func describeSet(set *kvrwset.KVRWSet) string {
 			parts = append(parts, fmt.Sprintf("metadata %q %s of %d bytes", w.GetKey(), e.GetName(), len(e.GetValue())))
 		}
 	}
-	return strings.Join(parts, "; ")
+	return mask(strings.Join(parts, "; "))
 }

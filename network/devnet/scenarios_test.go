@@ -4,8 +4,7 @@ package devnet_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,8 +104,8 @@ func as(name string, steps func(a *actor)) scenario {
 	}}
 }
 
-func scenarios() []scenario {
-	run := strconv.FormatUint(rand.Uint64(), 36) // new keys, should the real network be used again
+// scenarios are all scenarios; their keys begin with run.
+func scenarios(run string) []scenario {
 	k := func(key string) string { return run + key }
 	list := []scenario{
 		as("values", func(a *actor) {
@@ -212,11 +211,11 @@ func scenarios() []scenario {
 			a.evaluate("Absent", "x")
 		}),
 		as("sizes", func(a *actor) {
-			a.submit("put", k("big"), string(make([]byte, 100_000)))
+			a.submit("put", k("big"), strings.Repeat("x", 100_000))
 			a.evaluate("get", k("big"))
-			tx := a.endorseQuietly("put", k("huge"), string(make([]byte, 1_200_000)))
+			tx := a.endorseQuietly("put", k("huge"), strings.Repeat("x", 1_200_000))
 			a.commit(tx)
-			_, err := a.contract.SubmitTransaction("put", k("huge"), string(make([]byte, 3_000_000)))
+			_, err := a.contract.SubmitTransaction("put", k("huge"), strings.Repeat("x", 3_000_000))
 			a.saw(failure(err))
 		}),
 		as("times and ids", func(a *actor) {
@@ -266,7 +265,7 @@ func scenarios() []scenario {
 	}
 	for _, s := range []scenario{
 		as("chaincode calls chaincode", func(a *actor) { a.submit("call", a.profile.Chaincode) }),
-		as("keys longer than 32,000 bytes", func(a *actor) { a.endorseQuietKey(k(string(make([]byte, 32_001)))) }),
+		as("keys longer than 32,000 bytes", func(a *actor) { a.endorseQuietKey(k(strings.Repeat("x", 32_001))) }),
 	} {
 		s.differs = true
 		list = append(list, s)
