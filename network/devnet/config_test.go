@@ -75,3 +75,19 @@ func TestEachServerTakesThePortAfterTheOneBefore(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("127.0.0.1:%d", port+1), n.Profile("Org2MSP", "Admin").Endpoint)
 	require.Zero(t, n.Profile("Org3MSP", "Admin"))
 }
+
+func TestAFolderKeepsItsChannelAndChaincode(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, start(t, func(cfg *devnet.Config) { cfg.Dir = dir }).Close())
+	for _, change := range []func(*devnet.Config){
+		func(cfg *devnet.Config) { cfg.Channel = "other" },
+		func(cfg *devnet.Config) { cfg.ChaincodeName = "other" },
+	} {
+		cfg := devnet.Default(dir)
+		cfg.Chaincode = &probe.Chaincode{}
+		change(&cfg)
+		_, err := devnet.Start(t.Context(), cfg)
+		require.ErrorIs(t, err, devnet.ErrOtherNetwork)
+	}
+	require.NoError(t, start(t, func(cfg *devnet.Config) { cfg.Dir = dir }).Close())
+}

@@ -3,6 +3,7 @@
 package devnet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/anchorline/anchorline/network/devnet/internal/endorse"
 	"github.com/anchorline/anchorline/network/devnet/internal/order"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
 // The ports that the channel's configuration names; where the servers listen is up to Config.
@@ -37,11 +39,47 @@ func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
 		return err
 	}
 	block.Metadata.Metadata[common.BlockMetadataIndex_TRANSACTIONS_FILTER] = []byte{byte(peer.TxValidationCode_VALID)}
-	sequence := store.Name{Namespace: endorse.Lifecycle, Key: endorse.SequenceKey(cfg.ChaincodeName)}
 	return ledger.Commit(block, store.Change{State: map[store.Name]*store.Value{
 		// StateData{int64 1}, as the lifecycle chaincode encodes a field.
-		sequence: {Content: protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)},
+		sequenceOf(cfg.ChaincodeName): {Content: protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)},
 	}})
+}
+
+// ErrOtherNetwork says that a folder's ledger is of another channel or chaincode.
+var ErrOtherNetwork = errors.New("the folder holds the ledger of another network; give its channel and chaincode, or another folder")
+
+// checkGenesis checks that a ledger that is there is of this channel and chaincode.
+func checkGenesis(cfg Config, ledger *store.Store) error {
+	block, err := ledger.Block(0)
+	if err != nil {
+		return err
+	}
+	envelope, err := wire.Decode(block.GetData().GetData()[0], &common.Envelope{})
+	if err != nil {
+		return err
+	}
+	headers, err := wire.ParseHeaders(envelope)
+	if err != nil {
+		return err
+	}
+	if there := headers.Channel.GetChannelId(); there != cfg.Channel {
+		return fmt.Errorf("channel %q is there, not %q: %w", there, cfg.Channel, ErrOtherNetwork)
+	}
+	snapshot, err := ledger.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer snapshot.Release()
+	defined, err := snapshot.Get(sequenceOf(cfg.ChaincodeName))
+	if err == nil && defined == nil {
+		err = fmt.Errorf("no chaincode %q is there: %w", cfg.ChaincodeName, ErrOtherNetwork)
+	}
+	return err
+}
+
+// sequenceOf names the state that says that a chaincode is defined.
+func sequenceOf(chaincode string) store.Name {
+	return store.Name{Namespace: endorse.Lifecycle, Key: endorse.SequenceKey(chaincode)}
 }
 
 func configEnvelope(cfg Config, t *topology) ([]byte, error) {

@@ -105,7 +105,7 @@ func (n *Network) openLedger() (err error) {
 		return err
 	}
 	if n.ledger.Height() > 0 {
-		return nil
+		return checkGenesis(n.config, n.ledger)
 	}
 	return writeGenesis(n.config, n.topology, n.ledger)
 }
