@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,17 +49,21 @@ func ReadSeries(path string) (*Series, error) {
 	s := &Series{hash: hex.EncodeToString(sum[:])}
 	r := csv.NewReader(strings.NewReader(string(data)))
 	r.FieldsPerRecord = 2
-	records, err := r.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("simulator: replay %s: %w", path, err)
-	}
-	for i, rec := range records {
+	for first := true; ; first = false {
+		rec, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil { // which names the line
+			return nil, fmt.Errorf("simulator: replay %s: %w", path, err)
+		}
 		row, err := parseRow(rec)
-		if err != nil && i == 0 {
+		if err != nil && first {
 			continue // a header
 		}
 		if err != nil {
-			return nil, fmt.Errorf("simulator: replay %s, line %d: %w", path, i+1, err)
+			line, _ := r.FieldPos(0)
+			return nil, fmt.Errorf("simulator: replay %s, line %d: %w", path, line, err)
 		}
 		s.Rows = append(s.Rows, row)
 	}
@@ -69,7 +75,7 @@ func ReadSeries(path string) (*Series, error) {
 
 func parseRow(rec []string) (Row, error) {
 	v, err := strconv.ParseFloat(strings.TrimSpace(rec[1]), 64)
-	if err != nil {
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		return Row{}, fmt.Errorf("value %q is not a number", rec[1])
 	}
 	for _, layout := range timeLayouts {

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+// network runs our contracts on the embedded network, with the roles that a bridge needs.
+func network(t *testing.T) ledger.Profile {
+	t.Helper()
+	cfg := devnet.Default(t.TempDir())
+	cfg.BatchTimeout = 20 * time.Millisecond
+	n, err := devnet.Start(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, n.Close()) })
+	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
+	for _, step := range []struct{ msp, function, request string }{
+		{"Org1MSP", "consortium:Approve", terms}, {"Org2MSP", "consortium:Approve", terms},
+		{"Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`},
+		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
+	} {
+		_, _, err := connect(t, ledger.Profile(n.Profile(step.msp, "Admin"))).Transact(t.Context(), step.function, step.request)
+		require.NoError(t, err, step.function)
+	}
+	return ledger.Profile(n.Profile("Org1MSP", "User1"))
+}
+
+func signer(t *testing.T, seed byte) cose.Signer {
+	t.Helper()
+	s, err := cose.NewSigner(ed25519.NewKeyFromSeed(append(make([]byte, 31), seed)))
+	require.NoError(t, err)
+	return s
+}
+
+func possession(t *testing.T, s cose.Signer, id string, p ledger.Profile) string {
+	t.Helper()
+	token, err := reading.SignPossession(s, id, p.MSPID, p.Channel)
+	require.NoError(t, err)
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+func TestADevicesLifeOnALedger(t *testing.T) {
+	p := network(t)
+	c, ctx := connect(t, p), t.Context()
+	_, err := c.Device(ctx, "d")
+	require.ErrorIs(t, err, ledger.ErrNotFound)
+
+	key := signer(t, 1)
+	r := ledger.Registration{ID: "d", Key: key.Key().Text(), Proof: possession(t, key, "d", p), Type: "pump"}
+	for range 2 {
+		d, err := c.RegisterDevice(ctx, r)
+		require.NoError(t, err, "the same registration again is a success")
+		require.Equal(t, record.Active, d.Status)
+	}
+	wrong := r
+	wrong.ID = "e"
+	_, err = c.RegisterDevice(ctx, wrong)
+	require.ErrorIs(t, err, ledger.ErrInvalidArgument, "a proof for another id")
+
+	d, err := c.SuspendDevice(ctx, "d", "in repair")
+	require.NoError(t, err)
+	require.Equal(t, record.Suspended, d.Status)
+	_, err = c.ResumeDevice(ctx, "d", "repaired")
+	require.NoError(t, err)
+	d, err = c.RevokeDevice(ctx, "d", "stolen", 1)
+	require.NoError(t, err)
+	require.Equal(t, record.Revoked, d.Status)
+	d, err = c.Device(ctx, "d")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, d.CompromisedSince)
+}
+
+func TestAnAnchorIsPreparedSubmittedAndFoundAgain(t *testing.T) {
+	p := network(t)
+	c, ctx := connect(t, p), t.Context()
+	key := signer(t, 2)
+	_, err := c.OpenStream(ctx, ledger.StreamRegistration{ID: "s", Key: key.Key().Text(), Proof: possession(t, key, "s", p)})
+	require.NoError(t, err)
+	head, err := c.Head(ctx, "s")
+	require.NoError(t, err)
+	require.Zero(t, head.Number)
+
+	a := record.Anchor{
+		Type: record.AnchorType, Version: record.Version, Stream: "s", Number: 1, Previous: record.ZeroHash,
+		Root: record.ZeroHash, Size: 1, Counts: map[string]uint64{record.DeviceSigned: 1},
+	}
+	data, err := a.Encode()
+	require.NoError(t, err)
+	prepared, err := c.PrepareAnchor(ctx, data)
+	require.NoError(t, err)
+	require.Equal(t, prepared.TxID, prepared.Entry.TxID)
+	first, err := c.Submit(ctx, prepared.Bytes)
+	require.NoError(t, err)
+	again, err := connect(t, p).Submit(ctx, prepared.Bytes)
+	require.NoError(t, err, "the same bytes after a restart")
+	require.Equal(t, first, again)
+	status, err := c.Status(ctx, prepared.TxID)
+	require.NoError(t, err)
+	require.Equal(t, first, status)
+
+	other, err := c.PrepareAnchor(ctx, data)
+	require.NoError(t, err)
+	require.NotEqual(t, other.TxID, other.Entry.TxID, "it is on the ledger already")
+	require.Equal(t, prepared.TxID, other.Entry.TxID)
+	entry, err := c.Anchor(ctx, "s", 1)
+	require.NoError(t, err)
+	require.Equal(t, a.HashText(), entry.Hash)
+
+	a.Size, a.Counts = 2, map[string]uint64{record.DeviceSigned: 2}
+	data, err = a.Encode()
+	require.NoError(t, err)
+	_, err = c.PrepareAnchor(ctx, data)
+	require.ErrorIs(t, err, ledger.ErrEquivocation)
+	a.Number = 7
+	data, err = a.Encode()
+	require.NoError(t, err)
+	_, err = c.PrepareAnchor(ctx, data)
+	require.ErrorIs(t, err, ledger.ErrConflict)
+}
+
+func TestWhatChangesAfterMissedWasCalledIsAnnounced(t *testing.T) {
+	p := network(t)
+	c := connect(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	events, missed := make(chan ledger.Event, 100), make(chan struct{}, 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Watch(ctx, func(e ledger.Event) { events <- e }, func(error) { missed <- struct{}{} })
+	}()
+	<-missed // from here on nothing may be left out, though the stream may not be open yet
+	key := signer(t, 3)
+	_, err := c.RegisterDevice(ctx, ledger.Registration{ID: "d", Key: key.Key().Text(), Proof: possession(t, key, "d", p)})
+	require.NoError(t, err)
+	e := <-events
+	require.Equal(t, "DeviceRegistered", e.Name)
+	require.Equal(t, "d", e.ID)
+	cancel()
+	<-done
+}
