@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/anchorline/anchorline/audit"
+	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/bridge/archive"
+	"github.com/anchorline/anchorline/bridge/fsck"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/device"
+	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/network/broker"
+	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/cose"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 30 * time.Second
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// world is a network and a broker for one bridge.
+type world struct {
+	t      *testing.T
+	ledger *ledger.Client
+	broker *broker.Broker
+	cfg    bridge.Config
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	cfg := devnet.Default(t.TempDir())
+	cfg.BatchTimeout = 20 * time.Millisecond
+	n, err := devnet.Start(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, n.Close()) })
+	w := &world{t: t, cfg: bridge.Default()}
+	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
+	for _, step := range []struct{ msp, function, request string }{
+		{"Org1MSP", "consortium:Approve", terms}, {"Org2MSP", "consortium:Approve", terms},
+		{"Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`},
+		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
+	} {
+		_, _, err := w.connect(n.Profile(step.msp, "Admin")).Transact(t.Context(), step.function, step.request)
+		require.NoError(t, err, step.function)
+	}
+	w.ledger = w.connect(n.Profile("Org1MSP", "User1"))
+	w.broker, err = broker.Start(broker.Config{
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID("s"), Filter: mqtt.ReadingsFilter, Logger: quiet,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.broker.Close()) })
+	w.cfg.Dir, w.cfg.Stream, w.cfg.Broker = filepath.Join(t.TempDir(), "bridge"), "s", mqtt.Broker{URL: w.broker.URL()}
+	w.cfg.Linger = 10 * time.Millisecond
+	return w
+}
+
+func (w *world) connect(p devnet.Profile) *ledger.Client {
+	w.t.Helper()
+	c, err := ledger.Connect(ledger.Profile(p))
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { require.NoError(w.t, c.Close()) })
+	return c
+}
+
+// start opens and runs the bridge; stop ends it and returns its error.
+func (w *world) start() (b *bridge.Bridge, stop func() error) {
+	w.t.Helper()
+	b, err := bridge.Open(w.cfg, w.ledger, quiet)
+	require.NoError(w.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- b.Run(ctx) }()
+	return b, func() error {
+		cancel()
+		return errors.Join(<-result, b.Close())
+	}
+}
+
+// device registers a device and connects it.
+func (w *world) device(id string, stream cose.Key, box *device.Outbox) (*device.Device, cose.Signer) {
+	w.t.Helper()
+	private, err := device.NewKey(cose.AlgorithmES256)
+	require.NoError(w.t, err)
+	signer, err := cose.NewSigner(private)
+	require.NoError(w.t, err)
+	p := w.ledger.Profile()
+	proof, err := device.Possession(signer, id, p.MSPID, p.Channel)
+	require.NoError(w.t, err)
+	_, err = w.ledger.RegisterDevice(w.t.Context(), ledger.Registration{ID: id, Key: signer.Key().Text(), Proof: proof})
+	require.NoError(w.t, err)
+	d, err := device.Connect(device.Config{
+		ID: id, Signer: signer, Broker: w.cfg.Broker, Outbox: box, Logger: quiet,
+		StreamKeys: func(string) []cose.Key { return []cose.Key{stream} },
+	})
+	require.NoError(w.t, err)
+	w.t.Cleanup(d.Close)
+	return d, signer
+}
+
+func payloads(n int) []device.Payload {
+	out := make([]device.Payload, n)
+	for i := range out {
+		out[i] = device.Payload{ContentType: reading.SenMLJSON, Data: []byte("[]")}
+	}
+	return out
+}
+
+func TestEveryReadingIsAnchoredOnceOverRestartsOfTheBridge(t *testing.T) {
+	w := newWorld(t)
+	box, err := device.OpenOutbox(filepath.Join(t.TempDir(), "outbox.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, box.Close()) })
+	b, stop := w.start()
+	d, signer := w.device("d", b.Key(), box)
+	const rounds, each = 3, 40
+	for range rounds {
+		_, err := d.Publish(t.Context(), payloads(each)...)
+		require.NoError(t, err)
+		require.NoError(t, stop())
+		b, stop = w.start()
+	}
+	require.NoError(t, d.Drain(t.Context()))
+	// The last receipt can reach the device before the bridge has noted that it was sent.
+	require.Eventually(t, func() bool {
+		s, err := b.Status()
+		return err == nil && s.Receipted == rounds*each
+	}, patience, 5*time.Millisecond)
+	s, err := b.Status()
+	require.NoError(t, err)
+	require.True(t, s.Balance())
+	require.NoError(t, s.Halted)
+	require.EqualValues(t, rounds*each, s.Accepted)
+	require.Zero(t, s.Gaps)
+
+	files, err := archive.Open(filepath.Join(w.cfg.Dir, "archive"))
+	require.NoError(t, err)
+	report, err := fsck.Check(t.Context(), files, w.ledger, "s")
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%v", report.Faults)
+	require.EqualValues(t, rounds*each, report.Readings)
+
+	statement, err := b.Statement("d", 17)
+	require.NoError(t, err)
+	known, err := w.ledger.Device(t.Context(), "d")
+	require.NoError(t, err)
+	stream, err := w.ledger.Stream(t.Context(), "s")
+	require.NoError(t, err)
+	pins := audit.Pins{Ledger: w.ledger.Profile().Ledger(), Devices: []record.Device{known}, Streams: []record.Stream{stream}}
+	require.NoError(t, audit.Verify(statement, pins).Err())
+	require.Equal(t, signer.Key().ID().String(), known.Keys[0].ID)
+	_, err = b.Statement("d", 1000)
+	require.Error(t, err)
+	require.NoError(t, stop())
+}
+
+func TestAFolderThatDidNotWriteTheStreamIsRefused(t *testing.T) {
+	w := newWorld(t)
+	box, err := device.OpenOutbox(filepath.Join(t.TempDir(), "outbox.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, box.Close()) })
+	b, stop := w.start()
+	d, _ := w.device("d", b.Key(), box)
+	_, err = d.Publish(t.Context(), payloads(1)...)
+	require.NoError(t, err)
+	require.NoError(t, d.Drain(t.Context()))
+	require.NoError(t, stop())
+
+	key, err := os.ReadFile(filepath.Join(w.cfg.Dir, "stream.key"))
+	require.NoError(t, err)
+	w.cfg.Dir = t.TempDir() // the disk was lost, only the key was kept
+	require.NoError(t, os.WriteFile(filepath.Join(w.cfg.Dir, "stream.key"), key, 0o600))
+	other, err := bridge.Open(w.cfg, w.ledger, quiet)
+	require.NoError(t, err)
+	defer other.Close()
+	require.ErrorIs(t, other.Run(t.Context()), bridge.ErrDiverged)
+}
+
+func TestAFolderInUseKeepsItsKey(t *testing.T) {
+	cfg := bridge.Default()
+	cfg.Dir, cfg.Stream, cfg.Broker = t.TempDir(), "s", mqtt.Broker{URL: "tcp://127.0.0.1:1"}
+	first, err := bridge.Open(cfg, nil, quiet)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, "stream.key")))
+	_, err = bridge.Open(cfg, nil, quiet)
+	require.ErrorContains(t, err, "in use by another process")
+	require.NoFileExists(t, filepath.Join(cfg.Dir, "stream.key"), "only who has the folder makes its key")
+	require.NoError(t, first.Close())
+}
+
+func TestEveryFaultOfAConfigurationIsReportedAtOnce(t *testing.T) {
+	err := bridge.Config{Stream: "a/b", Linger: -1}.Validate()
+	require.ErrorIs(t, err, bridge.ErrConfig)
+	for _, want := range []string{"no data folder", `stream "a/b"`, "broker URL", "linger", "max batch"} {
+		require.ErrorContains(t, err, want)
+	}
+}
