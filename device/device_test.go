@@ -164,6 +164,25 @@ func TestWhatWasNeverAcknowledgedIsSentByTheNextRun(t *testing.T) {
 	require.Equal(t, device.Tally{Signed: 2, Published: 2}, tally)
 }
 
+func TestWhatAPublisherGaveUpIsSentInTheSameRun(t *testing.T) {
+	box, dir := newOutbox(t), t.TempDir()
+	b := startBroker(t, dir, "127.0.0.1:0")
+	url := b.URL()
+	require.NoError(t, b.Close())
+	cfg := config(t, url, box)
+	cfg.StreamKeys = nil
+	d := connect(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := d.Publish(ctx, payload(1))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	b = startBroker(t, dir, strings.TrimPrefix(url, "tcp://"))
+	defer b.Close()
+	limit, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	require.NoError(t, d.Drain(limit))
+}
+
 func TestALongBacklogIsSentToItsEnd(t *testing.T) {
 	box := newOutbox(t)
 	const n = 1300 // more than are sent again at once

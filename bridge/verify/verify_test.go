@@ -253,6 +253,24 @@ func TestAChangeWhileTheLedgerIsAskedIsNotLost(t *testing.T) {
 	})
 }
 
+func TestAnAnswerFromBeforeAChangeIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, ledger := edKey(t), newAsked()
+		c := verify.New(ledger, time.Now)
+		data := sign(t, key, "d", 1)
+		early := check(t, c, data)
+		synctest.Wait()
+		c.Forget("d")
+		ledger.answer(registered("d", key), nil)
+		require.Empty(t, <-early)
+		late := check(t, c, data)
+		synctest.Wait()
+		require.Len(t, ledger.questions, 2)
+		ledger.answer(record.Device{}, verify.ErrUnknown)
+		require.Equal(t, verify.ReasonUnknownDevice, <-late)
+	})
+}
+
 func TestForgettingEverythingAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := edKey(t)

@@ -179,6 +179,26 @@ func TestASubscriptionThatIsNotGrantedWithQoS1IsRefused(t *testing.T) {
 	}
 }
 
+func TestASubscriptionWhosePacketIDTheBrokerUsesItselfIsTriedWithAnother(t *testing.T) {
+	var mu sync.Mutex
+	var ids []uint16
+	_, b := listen(t, func(p packets.ControlPacket) ([]packets.ControlPacket, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if s, ok := p.(*packets.SubscribePacket); ok {
+			ids = append(ids, s.MessageID)
+			if len(ids) < 3 {
+				return polite(p, 0x91), true // as mochi answers
+			}
+		}
+		return polite(p, 1), true
+	})
+	require.NoError(t, dial(t, b).Subscribe(deadline(t), "f"))
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []uint16{1, 2, 3}, ids)
+}
+
 func TestDialTriesAgainUntilTheBrokerTakesUsAndSaysWhyItWaits(t *testing.T) {
 	var mu sync.Mutex
 	refusals := 2
