@@ -55,3 +55,26 @@ func (c *Client) PrepareAnchor(ctx context.Context, anchor []byte) (*PreparedAnc
 	out := &PreparedAnchor{Prepared: *p}
 	return out, decode(function, p.Result, &out.Entry)
 }
+
+// Streams returns every stream of the ledger.
+func (c *Client) Streams(ctx context.Context) ([]record.Stream, error) {
+	return all(ctx, func(ctx context.Context, bookmark string) ([]record.Stream, string, error) {
+		page, err := query[struct {
+			Streams  []record.Stream `json:"streams"`
+			Bookmark string          `json:"bookmark"`
+		}](ctx, c, "anchors:ListStreams", pageOf(bookmark))
+		return page.Streams, page.Bookmark, err
+	})
+}
+
+// Anchors returns at most size anchors of a stream, from a number on.
+func (c *Client) Anchors(ctx context.Context, stream string, from uint64, size int) ([]record.AnchorEntry, error) {
+	page, err := query[struct {
+		Anchors []record.AnchorEntry `json:"anchors"`
+	}](ctx, c, "anchors:List", struct {
+		Stream   string `json:"stream"`
+		From     uint64 `json:"from,omitempty"`
+		PageSize int    `json:"pageSize,omitempty"`
+	}{stream, from, size})
+	return page.Anchors, err
+}

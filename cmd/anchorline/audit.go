@@ -180,7 +180,7 @@ func (c *pinsCmd) Run(ctx context.Context, io streams) error {
 	}
 	defer l.Close()
 	pins := audit.Pins{Ledger: l.Profile().Ledger()}
-	if pins.Devices, err = allDevices(ctx, l); err != nil {
+	if pins.Devices, err = l.AllDevices(ctx, ledger.DeviceFilter{}); err != nil {
 		return err
 	}
 	for _, id := range c.Stream {

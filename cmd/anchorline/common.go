@@ -3,13 +3,13 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"text/tabwriter"
 
-	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
 )
 
@@ -26,21 +26,34 @@ func (f profileFlag) connect() (*ledger.Client, error) {
 	return ledger.Connect(p)
 }
 
-// pageSize is how many records are asked for at once.
-const pageSize = 200
-
-func allDevices(ctx context.Context, l *ledger.Client) ([]record.Device, error) {
-	devices, bookmark := []record.Device{}, ""
-	for {
-		page, err := l.Devices(ctx, pageSize, bookmark)
-		if err != nil {
-			return nil, err
-		}
-		devices = append(devices, page.Devices...)
-		if bookmark = page.Bookmark; bookmark == "" {
-			return devices, nil
-		}
+// withLedger connects, calls f and gives the connection back.
+func withLedger(p profileFlag, f func(*ledger.Client) error) error {
+	l, err := p.connect()
+	if err != nil {
+		return err
 	}
+	defer l.Close()
+	return f(l)
+}
+
+// table prints rows under a heading, both with tabs between columns.
+func table[T any](out io.Writer, heading string, rows []T, row func(*tabwriter.Writer, T)) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, heading)
+	for _, r := range rows {
+		row(w, r)
+	}
+	return w.Flush()
+}
+
+// printRaw prints JSON text, indented.
+func printRaw(w io.Writer, text []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -27,6 +27,11 @@ type deviceCmd struct {
 	Suspend  deviceSuspendCmd  `cmd:"" help:"Have a device's readings refused until it is resumed."`
 	Resume   deviceResumeCmd   `cmd:"" help:"End a suspension."`
 	Revoke   deviceRevokeCmd   `cmd:"" help:"End a device for good."`
+	Describe deviceDescribeCmd `cmd:"" help:"Replace a device's type, attributes and profile digest."`
+	Offer    deviceOfferCmd    `cmd:"" help:"Offer a device to another organisation."`
+	Withdraw deviceWithdrawCmd `cmd:"" help:"Take an offer back."`
+	Accept   deviceAcceptCmd   `cmd:"" help:"Take over a device that is offered to our organisation."`
+	History  deviceHistoryCmd  `cmd:"" help:"Show what a device was, newest first."`
 }
 
 // keyFlag names a device's private key.
@@ -125,31 +130,28 @@ func (c *deviceShowCmd) Run(ctx context.Context, io streams) error {
 }
 
 type deviceListCmd struct {
+	Owner  string `help:"Only of this organisation, by MSP ID." placeholder:"ID"`
+	Type   string `help:"Only of this type." placeholder:"NAME"`
+	Status string `help:"Only with this status." enum:",active,suspended,revoked" default:"" placeholder:"STATUS"`
 	profileFlag
 	JSON bool `help:"Print the records as JSON." name:"json"`
 }
 
-// Run lists all devices.
+// Run lists devices.
 func (c *deviceListCmd) Run(ctx context.Context, io streams) error {
-	l, err := c.connect()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	devices, err := allDevices(ctx, l)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(io.out, devices)
-	}
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DEVICE\tOWNER\tSTATUS\tTYPE\tKEY\tALGORITHM\tREGISTERED")
-	for _, d := range devices {
-		k, _ := d.CurrentKey()
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, d.Owner, d.Status, d.DeviceType, k.ID, k.Algorithm, stamp(d.Registered))
-	}
-	return w.Flush()
+	return withLedger(c.profileFlag, func(l *ledger.Client) error {
+		devices, err := l.AllDevices(ctx, ledger.DeviceFilter{Owner: c.Owner, Type: c.Type, Status: record.Status(c.Status)})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(io.out, devices)
+		}
+		return table(io.out, "DEVICE\tOWNER\tSTATUS\tTYPE\tKEY\tALGORITHM\tREGISTERED", devices, func(w *tabwriter.Writer, d record.Device) {
+			k, _ := d.CurrentKey()
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, d.Owner, d.Status, d.DeviceType, k.ID, k.Algorithm, stamp(d.Registered))
+		})
+	})
 }
 
 type deviceRotateCmd struct {
@@ -195,37 +197,22 @@ func (c *deviceRotateCmd) Run(ctx context.Context, io streams) error {
 
 // reasonArgs are what the commands on a device's status take.
 type reasonArgs struct {
-	ID     string `arg:"" help:"Device id."`
+	deviceArgs
 	Reason string `help:"Why; kept on the ledger." required:""`
-	profileFlag
-	JSON bool `help:"Print the record as JSON." name:"json"`
-}
-
-func (c *reasonArgs) change(ctx context.Context, io streams, f func(*ledger.Client) (record.Device, error)) error {
-	l, err := c.connect()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	d, err := f(l)
-	if err != nil {
-		return err
-	}
-	return showDevice(io, d, c.JSON)
 }
 
 type deviceSuspendCmd struct{ reasonArgs }
 
 // Run suspends a device.
 func (c *deviceSuspendCmd) Run(ctx context.Context, io streams) error {
-	return c.change(ctx, io, func(l *ledger.Client) (record.Device, error) { return l.SuspendDevice(ctx, c.ID, c.Reason) })
+	return c.change(io, func(l *ledger.Client) (record.Device, error) { return l.SuspendDevice(ctx, c.ID, c.Reason) })
 }
 
 type deviceResumeCmd struct{ reasonArgs }
 
 // Run resumes a device.
 func (c *deviceResumeCmd) Run(ctx context.Context, io streams) error {
-	return c.change(ctx, io, func(l *ledger.Client) (record.Device, error) { return l.ResumeDevice(ctx, c.ID, c.Reason) })
+	return c.change(io, func(l *ledger.Client) (record.Device, error) { return l.ResumeDevice(ctx, c.ID, c.Reason) })
 }
 
 type deviceRevokeCmd struct {
@@ -239,7 +226,7 @@ func (c *deviceRevokeCmd) Run(ctx context.Context, io streams) error {
 	if !c.CompromisedSince.IsZero() {
 		since = c.CompromisedSince.UnixMilli()
 	}
-	return c.change(ctx, io, func(l *ledger.Client) (record.Device, error) { return l.RevokeDevice(ctx, c.ID, c.Reason, since) })
+	return c.change(io, func(l *ledger.Client) (record.Device, error) { return l.RevokeDevice(ctx, c.ID, c.Reason, since) })
 }
 
 func showDevice(io streams, d record.Device, asJSON bool) error {

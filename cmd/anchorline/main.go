@@ -25,6 +25,10 @@ type cli struct {
 	Up      upCmd      `cmd:"" help:"Run everything on this machine: broker, ledger, bridge and simulated devices."`
 	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge between an MQTT broker and a Fabric network, or look into it."`
 	Device  deviceCmd  `cmd:"" help:"Make, register and publish as devices."`
+	Role    roleCmd    `cmd:"" help:"Grant roles, and agree on the consortium's terms."`
+	Policy  policyCmd  `cmd:"" help:"Write, test and ask access policies."`
+	Anchor  anchorCmd  `cmd:"" help:"Look at streams and anchors on the ledger."`
+	Network networkCmd `cmd:"" help:"Run the embedded network alone."`
 	Audit   auditCmd   `cmd:"" help:"Verify statements and archives."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

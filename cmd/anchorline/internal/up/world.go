@@ -107,7 +107,7 @@ func (w *world) startNetwork(ctx context.Context) error {
 			return err
 		}
 		w.profile = ledger.Profile(n.Profile("Org1MSP", "User1"))
-		if err := writeJSON(w.path("profile.json"), w.profile); err != nil {
+		if err := w.writeProfiles(); err != nil {
 			return err
 		}
 	}
@@ -116,6 +116,24 @@ func (w *world) startNetwork(ctx context.Context) error {
 		return err
 	}
 	w.onClose(w.ledger.Close)
+	return nil
+}
+
+// writeProfiles writes a connection profile for each identity of the embedded network; the one
+// that up itself uses is profile.json.
+func (w *world) writeProfiles() error {
+	if err := writeJSON(w.path("profile.json"), w.profile); err != nil {
+		return err
+	}
+	for file, id := range map[string][2]string{
+		"profile-org1-admin.json": {"Org1MSP", "Admin"},
+		"profile-org2.json":       {"Org2MSP", "User1"},
+		"profile-org2-admin.json": {"Org2MSP", "Admin"},
+	} {
+		if err := writeJSON(w.path(file), ledger.Profile(w.network.Profile(id[0], id[1]))); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
