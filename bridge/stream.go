@@ -72,7 +72,7 @@ func (b *Bridge) openStream(ctx context.Context) error {
 			err = b.agree(ctx)
 		}
 		catchingUp := errors.Is(err, errBehind) && time.Since(began) < catchUp
-		if err == nil || !(ledger.Passing(err) || catchingUp) {
+		if err == nil || (!ledger.Passing(err) && !catchingUp) {
 			return err
 		}
 		b.logger.Warn("the ledger cannot serve the stream yet; devices' readings stay with the broker", "error", err, "again_in", pause)

@@ -17,10 +17,11 @@ import (
 	"sync"
 	"time"
 
+	paho "github.com/eclipse/paho.mqtt.golang"
+
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
-	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
 // Broker says how to reach the MQTT broker.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/anchorline/anchorline/internal/durable"
 )
@@ -51,7 +52,7 @@ var ErrOutboxDamaged = errors.New("device: outbox is damaged")
 // OpenOutbox opens or creates the outbox at path.
 func OpenOutbox(path string) (*Outbox, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%w: %s", ErrOutboxInUse, path)
 	}
 	if err != nil {

@@ -81,7 +81,7 @@ func TestEveryFailureOfTheGatewayIsOfOneKind(t *testing.T) {
 			err := call(t, client, c.call)
 			require.Error(t, err)
 			for _, kind := range kinds {
-				require.Equal(t, kind == c.kind, errors.Is(err, kind), "%v: is it %v?", err, kind)
+				require.Equal(t, errors.Is(c.kind, kind), errors.Is(err, kind), "%v: is it %v?", err, kind)
 			}
 			require.Equal(t, c.passing, ledger.Passing(err), "%v", err)
 			var failed *ledger.Error

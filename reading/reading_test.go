@@ -145,6 +145,7 @@ func TestClaimsBeyondTheirLimitsAreNeitherSignedNorRead(t *testing.T) {
 type labels = map[any]any
 
 func header(t testing.TB) labels {
+	t.Helper()
 	id := edSigner(t).Key().ID()
 	return labels{1: -8, 3: 110, 4: id[:], 15: said(), 16: reading.Type}
 }
@@ -152,6 +153,7 @@ func header(t testing.TB) labels {
 func said() labels { return labels{1: "pump-7", 2: "pump-7", -70001: 1, -70002: 2} }
 
 func withClaims(t testing.TB, c labels) []byte {
+	t.Helper()
 	h := header(t)
 	h[15] = c
 	return assemble(t, edSigner(t), deterministic(t, h), []byte("payload"))

@@ -41,6 +41,7 @@ func esSigner(t testing.TB) cose.Signer {
 }
 
 func bothSigners(t testing.TB) map[string]cose.Signer {
+	t.Helper()
 	return map[string]cose.Signer{"eddsa": edSigner(t), "es256": esSigner(t)}
 }
 

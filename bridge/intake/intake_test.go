@@ -21,6 +21,7 @@ import (
 
 func TestAMessageIsAcknowledgedOnlyAfterItWasStored(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
 		st := &store{}
 		disk := errors.New("the process dies before the fsync")
 		gate := make(chan struct{})
@@ -41,6 +42,7 @@ func TestAMessageIsAcknowledgedOnlyAfterItWasStored(t *testing.T) {
 
 func TestAMessageThatWasStoredDoesNotComeAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
 		st := &store{}
 		r := connected(t, s, checker(func(p string) (verify.Verdict, error) {
 			if p == "garbage" {
@@ -62,6 +64,7 @@ func TestAMessageThatWasStoredDoesNotComeAgain(t *testing.T) {
 
 func TestAStoreThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
 		st := &store{}
 		var failures atomic.Int64
 		st.set(func() error {
@@ -84,6 +87,7 @@ func TestAStoreThatFailsIsTriedAgainAndNothingIsLost(t *testing.T) {
 
 func TestMessagesAreStoredInTheOrderInWhichTheyCame(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
 		st := &store{}
 		r := connected(t, s, checker(func(string) (verify.Verdict, error) {
 			for range rand.IntN(50) {
@@ -104,6 +108,7 @@ func TestMessagesAreStoredInTheOrderInWhichTheyCame(t *testing.T) {
 
 func TestWhileTheLedgerIsAwayNothingIsAcknowledgedOrRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
 		st := &store{}
 		var away atomic.Bool
 		away.Store(true)
@@ -127,6 +132,7 @@ func TestWhileTheLedgerIsAwayNothingIsAcknowledgedOrRefused(t *testing.T) {
 
 func TestABrokerThatRestartsIsFoundAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
 		st := &store{}
 		r := connected(t, s, checker(good), st)
 		newDevice(t, s).publish("one")

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/anchorline/anchorline/internal/durable"
 )
@@ -59,7 +60,7 @@ type Spool struct {
 // it open.
 func Open(path, stream string) (*Spool, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("spool: %s is in use by another process; stop that bridge first", path)
 	}
 	if err != nil {

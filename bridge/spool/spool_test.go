@@ -4,7 +4,6 @@ package spool_test
 
 import (
 	"bytes"
-	"errors"
 	"path/filepath"
 	"testing"
 
@@ -184,13 +183,13 @@ func TestFindSaysWhereAReadingIs(t *testing.T) {
 	_, err = s.Seal(2)
 	require.NoError(t, err)
 	for _, c := range []struct {
-		device              string
-		seq, number, index_ uint64
+		device             string
+		seq, number, place uint64
 	}{{"d", 1, 1, 0}, {"d", 2, 1, 1}, {"d", 3, 2, 0}, {"e", 7, 2, 1}} {
 		b, index, err := s.Find(c.device, c.seq)
 		require.NoError(t, err)
 		require.Equal(t, c.number, b.Number, "%s %d", c.device, c.seq)
-		require.Equal(t, c.index_, index, "%s %d", c.device, c.seq)
+		require.Equal(t, c.place, index, "%s %d", c.device, c.seq)
 	}
 	_, _, err = s.Find("d", 4)
 	require.ErrorIs(t, err, spool.ErrNotFound)
@@ -284,7 +283,7 @@ func TestAHugeSkipSaturatesTheCountAndNothingOverflows(t *testing.T) {
 	}
 	books, err := s.Books()
 	require.NoError(t, err)
-	require.EqualValues(t, uint64(reading.MaxNumber), books.Gaps)
+	require.Equal(t, uint64(reading.MaxNumber), books.Gaps)
 	b, err := s.Seal(10)
 	require.NoError(t, err)
 	_, err = record.ParseAnchor(b.Anchor)
@@ -305,5 +304,5 @@ func TestAFailedAppendStoresNothing(t *testing.T) {
 	s = open(t, path)
 	defer s.Close()
 	_, _, err = s.Find("d", 2)
-	require.True(t, errors.Is(err, spool.ErrNotFound))
+	require.ErrorIs(t, err, spool.ErrNotFound)
 }

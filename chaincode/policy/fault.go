@@ -57,13 +57,14 @@ func locate(validator *validate.Validator, text string, tree *ast.Policy, messag
 	tokens := scan(text)
 	var first *Fault
 	for _, message := range messages {
-		for _, name := range quoted.FindAllStringSubmatch(message, -1) {
-			t, found := findName(tokens, name[1])
-			if found && (first == nil || t.before(first)) {
-				first = &Fault{Line: t.line, Column: t.column, Message: message}
-			}
-			// What is quoted first is what is wrong; the rest says where it was looked for.
-			break
+		// What is quoted first is what is wrong; the rest says where it was looked for.
+		name := quoted.FindStringSubmatch(message)
+		if name == nil {
+			continue
+		}
+		t, found := findName(tokens, name[1])
+		if found && (first == nil || t.before(first)) {
+			first = &Fault{Line: t.line, Column: t.column, Message: message}
 		}
 	}
 	if first != nil {

@@ -224,7 +224,7 @@ func (k Key) Verify(toBeSigned, signature []byte) error {
 	if len(signature) != SignatureSize {
 		return fmt.Errorf("%w: %d bytes, not %d", ErrBadSignature, len(signature), SignatureSize)
 	}
-	valid := false
+	var valid bool
 	switch public := k.public.(type) {
 	case ed25519.PublicKey:
 		valid = ed25519.Verify(public, toBeSigned, signature)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package service
+package service //nolint:testpackage // reading the environment is not for others
 
 import (
-	"errors"
 	"io/fs"
 	"testing"
 
@@ -88,5 +87,5 @@ func TestAConfigurationThatCannotServeIsRefused(t *testing.T) {
 		"CHAINCODE_SERVER_ADDRESS": ":1", "CHAINCODE_ID": "cc:1",
 		"CHAINCODE_TLS_KEY": "gone", "CHAINCODE_TLS_CERT": "gone too",
 	}, nil)
-	require.True(t, errors.Is(err, fs.ErrNotExist))
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
