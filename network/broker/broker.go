@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
@@ -45,7 +46,7 @@ type Broker struct {
 	server  *mochi.Server
 	hook    *journalHook
 	journal *journal
-	addr    net.Addr
+	ln      net.Listener
 }
 
 // Start opens the journal, listens and serves until Close.
@@ -68,7 +69,7 @@ func Start(cfg Config) (*Broker, error) {
 		InlineClient: true,
 		Logger:       quiet(cfg.Logger),
 	})
-	b := &Broker{server: s, journal: j, addr: ln.Addr()}
+	b := &Broker{server: s, journal: j, ln: ln}
 	b.hook = newJournalHook(cfg, j, s)
 	if err := b.serve(ln); err != nil {
 		return nil, errors.Join(err, ln.Close(), j.close())
@@ -94,7 +95,7 @@ func (b *Broker) serve(ln net.Listener) error {
 }
 
 // URL is the address for MQTT clients, tcp://host:port.
-func (b *Broker) URL() string { return "tcp://" + b.addr.String() }
+func (b *Broker) URL() string { return "tcp://" + b.ln.Addr().String() }
 
 // Waiting is the number of readings that devices were acknowledged and the bridge has not yet
 // taken over.
@@ -103,8 +104,38 @@ func (b *Broker) Waiting() int { return b.journal.len() }
 // Close stops serving and closes the journal; what waits in it is there at the next Start.
 func (b *Broker) Close() error {
 	b.hook.stop()
+	b.endClients()
 	return errors.Join(b.server.Close(), b.hook.wait(), b.journal.close())
 }
+
+// endClients ends every connection before the server closes. The server (v2.7.9) lists its
+// clients under a read lock that it takes twice, which blocks for ever when a client that goes
+// asks for the write lock in between; with no client left there is none to ask.
+func (b *Broker) endClients() {
+	// The server closes the listener too, and does not mind that it is closed.
+	_ = b.ln.Close()
+	gone := make(chan struct{})
+	go func() {
+		b.server.Listeners.ClientsWg.Wait()
+		close(gone)
+	}()
+	again := time.NewTicker(50 * time.Millisecond) // for those that were just connecting
+	defer again.Stop()
+	for {
+		for _, cl := range b.server.Clients.GetAll() {
+			if !cl.Net.Inline {
+				cl.Stop(errClosing)
+			}
+		}
+		select {
+		case <-gone:
+			return
+		case <-again.C:
+		}
+	}
+}
+
+var errClosing = errors.New("broker: closing")
 
 // quiet hides the broker's routine messages: a client that drops its connection is no news.
 func quiet(l *slog.Logger) *slog.Logger {
