@@ -145,3 +145,27 @@ func TestTwoBrokersDoNotShareAJournal(t *testing.T) {
 	_, err := broker.Start(broker.Config{Dir: dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
 	require.ErrorContains(t, err, "in use by another process")
 }
+
+// The library's own way to close blocked for ever when a client left at that moment.
+func TestClosingWhileClientsLeaveEnds(t *testing.T) {
+	for range 10 {
+		b := start(t, t.TempDir())
+		var clients []paho.Client
+		for i := range 20 {
+			clients = append(clients, connect(t, b.URL(), fmt.Sprint("dev", i), nil))
+		}
+		var leaving sync.WaitGroup
+		for _, c := range clients {
+			leaving.Go(func() { c.Disconnect(0) })
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- b.Close() }()
+		select {
+		case err := <-closed:
+			require.NoError(t, err)
+		case <-time.After(patience):
+			require.Fail(t, "the broker does not close")
+		}
+		leaving.Wait()
+	}
+}
