@@ -28,6 +28,6 @@ func TestEveryTestThatTheReadmeNamesExists(t *testing.T) {
 		return err
 	}))
 	for _, n := range named {
-		require.True(t, strings.Contains(tests.String(), "\nfunc "+n[1]+"(t *testing.T)"), "the README names %s, which is not there", n[1])
+		require.Contains(t, tests.String(), "\nfunc "+n[1]+"(t *testing.T)", "the README names %s, which is not there", n[1])
 	}
 }
