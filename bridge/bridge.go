@@ -130,15 +130,15 @@ func (b *Bridge) untilEnd(ctx context.Context, err error) error {
 
 // Status is a snapshot for people and health checks.
 type Status struct {
-	spool.Books
+	spool.Snapshot
 	Connected bool  // to the broker
 	Halted    error // why anchoring cannot go on, or nil
 }
 
 // Status returns the present counts and condition.
 func (b *Bridge) Status() (Status, error) {
-	books, err := b.spool.Books()
-	s := Status{Books: books, Connected: b.session.Connected()}
+	snap, err := b.spool.Snapshot()
+	s := Status{Snapshot: snap, Connected: b.session.Connected()}
 	if h := b.halted.Load(); h != nil {
 		s.Halted = *h
 	}

@@ -29,6 +29,7 @@ type model struct {
 	content     map[string]map[uint64]string // device → sequence → content
 	position    map[string]uint64            // "device sequence" → position
 	readings    [][]byte                     // by position, from 0
+	received    []int64                      // by position, from 0
 	books       spool.Books
 	batches     []spool.Batch
 	anchorGaps  map[string]map[uint64]int // missing number → batches sealed when it was found
@@ -50,7 +51,7 @@ func (m *model) highest(device string) uint64 {
 }
 
 // expect is the fate that an item must have, and notes it.
-func (m *model) expect(device string, seq uint64, content string, payload []byte) spool.Outcome {
+func (m *model) expect(device string, seq uint64, content string, it spool.Item) spool.Outcome {
 	m.books.Received++
 	id := fmt.Sprint(device, " ", seq)
 	if had, ok := m.content[device][seq]; ok {
@@ -70,7 +71,8 @@ func (m *model) expect(device string, seq uint64, content string, payload []byte
 	m.content[device][seq] = content
 	m.books.Accepted++
 	m.position[id] = m.books.Accepted
-	m.readings = append(m.readings, payload)
+	m.readings = append(m.readings, it.Payload)
+	m.received = append(m.received, it.Received)
 	return spool.Outcome{Fate: spool.Accepted, Position: m.books.Accepted}
 }
 
@@ -97,7 +99,7 @@ func (m *model) Append(t *rapid.T) {
 		content := rapid.SampledFrom([]string{"x", "x", "x", "y"}).Draw(t, "content")
 		it := item(t, m.signer, device, seq, content)
 		items = append(items, it)
-		want = append(want, m.expect(device, seq, content, it.Payload))
+		want = append(want, m.expect(device, seq, content, it))
 	}
 	got, err := m.spool.Append(items)
 	require.NoError(t, err)
@@ -228,12 +230,36 @@ func (m *model) Check(t *rapid.T) {
 	want.Quarantined, got.Quarantined = nil, nil
 	require.Equal(t, want, got)
 	m.checkGaps(t)
+	m.checkSnapshot(t, got)
 	for i := range m.batches {
 		b, err := m.spool.Batch(uint64(i + 1))
 		require.NoError(t, err)
 		require.Equal(t, m.batches[i], *b)
 	}
 	m.checkPlaces(t)
+}
+
+func (m *model) checkSnapshot(t *rapid.T, books spool.Books) {
+	got, err := m.spool.Snapshot()
+	require.NoError(t, err)
+	require.Positive(t, got.Bytes)
+	want := spool.Snapshot{Books: books, InFlight: map[spool.State]uint64{}, Bytes: got.Bytes}
+	if m.books.Accepted > m.books.Sealed {
+		want.OldestPending = m.received[m.books.Sealed]
+	}
+	for _, b := range m.batches {
+		switch b.State {
+		case spool.Sealed, spool.Prepared:
+			want.OldestPending = slices.Min(m.received[b.First-1 : b.Last])
+		default:
+			want.LastAnchor, want.LastAnchored = b.Number, b.Commit.Time
+		}
+		if b.State != spool.Receipted {
+			want.InFlight[b.State]++
+		}
+	}
+	got.Quarantined = nil
+	require.Equal(t, want, got)
 }
 
 func (m *model) checkGaps(t *rapid.T) {
