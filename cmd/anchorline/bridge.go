@@ -11,7 +11,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/bridge/ops"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/ledger"
@@ -28,6 +31,7 @@ type bridgeRunCmd struct {
 	Linger   time.Duration `help:"How long the first reading of a batch waits for others." default:"250ms"`
 	MaxBatch uint64        `help:"Readings in a batch at most." default:"10000"`
 	Broker   string        `help:"MQTT broker, for example tcp://127.0.0.1:1883." required:"" placeholder:"URL"`
+	Ops      string        `help:"Address for /healthz, /readyz and /metrics, for example 127.0.0.1:9101 (default: none)." placeholder:"HOST:PORT"`
 	brokerFlags
 }
 
@@ -55,7 +59,28 @@ func (c *bridgeRunCmd) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.Run(ctx), b.Close())
+	return errors.Join(c.run(ctx, b, l, logger), b.Close())
+}
+
+// run runs the bridge, and beside it the listener for its operators if one is asked for. Either
+// ends the other.
+func (c *bridgeRunCmd) run(ctx context.Context, b *bridge.Bridge, l *ledger.Client, logger *slog.Logger) error {
+	if c.Ops == "" {
+		return b.Run(ctx)
+	}
+	s, err := ops.Listen(ctx, ops.Config{Listen: c.Ops, Dir: c.Data, Stream: c.Stream, Name: l.Profile().Ledger()}, b, l, logger)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error {
+		defer cancel()
+		return b.Run(ctx)
+	})
+	return g.Wait()
 }
 
 type bridgeQuarantineCmd struct {

@@ -28,6 +28,7 @@ type upCmd struct {
 	Stream   string          `help:"Stream id (default: bridge-1; random on a real network)." placeholder:"NAME"`
 	Linger   time.Duration   `help:"How long the first reading of a batch waits for others." default:"250ms"`
 	MaxBatch uint64          `help:"Readings in a batch at most." default:"10000"`
+	Ops      string          `help:"Address for the bridge's /healthz, /readyz and /metrics (default: none)." placeholder:"HOST:PORT"`
 	Log      bool            `help:"Log lines even on a terminal."`
 	brokerFlags
 }
@@ -37,7 +38,7 @@ func (c *upCmd) Run(ctx context.Context, s streams) error {
 	cfg := up.Config{
 		Data: c.Data, Devices: c.Devices, Rate: 1, For: c.For, Drain: c.Drain, Report: c.Report, Replay: c.Replay,
 		Broker: c.broker(c.Broker), Listen: c.Listen, Fabric: c.Fabric, Stream: c.Stream,
-		Linger: c.Linger, MaxBatch: c.MaxBatch, Program: program(), Out: s.out,
+		Linger: c.Linger, MaxBatch: c.MaxBatch, Ops: c.Ops, Program: program(), Out: s.out,
 	}
 	if c.Rate != nil {
 		cfg.Rate, cfg.RateSet = *c.Rate, true

@@ -32,6 +32,7 @@ type Config struct {
 	Stream   string
 	Linger   time.Duration
 	MaxBatch uint64
+	Ops      string // address of the listener for operators, or empty
 	Program  string // how the user calls us, for the hints
 	Out      io.Writer
 	Terminal bool // Out is one
