@@ -133,7 +133,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		receipted -= s.InFlight[state]
 	}
 	gauge(c.batches, float64(receipted), string(spool.Receipted))
-	gauge(c.reachable, truth(c.watch.ledger.result() == nil))
+	gauge(c.reachable, truth(c.watch.ledger.Err() == nil))
 }
 
 func truth(b bool) float64 {

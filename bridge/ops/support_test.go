@@ -22,6 +22,7 @@ import (
 	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/bridge/ops"
 	"github.com/anchorline/anchorline/device"
+	"github.com/anchorline/anchorline/internal/health"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/network/broker"
@@ -154,7 +155,7 @@ func get(t *testing.T, url string) (int, []byte) {
 func wrong(t *testing.T, url string) (int, map[string]string) {
 	t.Helper()
 	status, body := get(t, url)
-	var h ops.Health
+	var h health.Report
 	require.NoError(t, json.Unmarshal(body, &h), string(body))
 	require.Equal(t, h.OK, status == http.StatusOK)
 	faults := map[string]string{}
