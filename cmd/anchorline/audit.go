@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/anchorline/anchorline/audit"
+	"github.com/anchorline/anchorline/audit/online"
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/fsck"
 	"github.com/anchorline/anchorline/internal/durable"
@@ -85,24 +86,11 @@ func (c *verifyCmd) verify(ctx context.Context, data []byte) (*audit.Report, err
 		return nil, err
 	}
 	report := audit.Verify(data, pins)
-	if l == nil || !report.OK {
+	if l == nil {
 		return report, nil
 	}
-	claims := report.Receipt.Claims
-	entry, err := l.Anchor(ctx, claims.Stream, claims.Number)
-	if errors.Is(err, ledger.ErrNotFound) {
-		report.LacksAnchor()
-		return report, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	commit, err := l.Status(ctx, entry.TxID)
-	if err != nil {
-		return nil, err
-	}
-	report.CompareLedger(entry, commit.Block)
-	return report, nil
+	_, err = online.Compare(ctx, l, report)
+	return report, err
 }
 
 // pins reads the pinned keys, or asks the ledger for those that the statement names.
@@ -114,24 +102,7 @@ func (c *verifyCmd) pins(ctx context.Context, l *ledger.Client, data []byte) (au
 		}
 		return audit.ParsePins(text)
 	}
-	s, err := receipt.ParseStatement(data)
-	if err != nil {
-		return audit.Pins{}, nil // audit.Verify says what is wrong with it
-	}
-	pins := audit.Pins{Ledger: l.Profile().Ledger()}
-	d, err := l.Device(ctx, s.Reading.Claims().Device)
-	if err == nil {
-		pins.Devices = append(pins.Devices, d)
-	} else if !errors.Is(err, ledger.ErrNotFound) {
-		return pins, err
-	}
-	stream, err := l.Stream(ctx, s.Receipt.Claims.Stream)
-	if err == nil {
-		pins.Streams = append(pins.Streams, stream)
-	} else if !errors.Is(err, ledger.ErrNotFound) {
-		return pins, err
-	}
-	return pins, nil
+	return online.Pins(ctx, l, l.Profile().Ledger(), data)
 }
 
 func printReport(io streams, file string, r *audit.Report) {

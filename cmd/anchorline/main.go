@@ -24,6 +24,7 @@ type cli struct {
 
 	Up      upCmd      `cmd:"" help:"Run everything on this machine: broker, ledger, bridge and simulated devices."`
 	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge between an MQTT broker and a Fabric network, or look into it."`
+	API     apiCmd     `cmd:"" name:"api" help:"Serve the ledger, read-only, over HTTP and JSON."`
 	Device  deviceCmd  `cmd:"" help:"Make, register and publish as devices."`
 	Role    roleCmd    `cmd:"" help:"Grant roles, and agree on the consortium's terms."`
 	Policy  policyCmd  `cmd:"" help:"Write, test and ask access policies."`

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// A handler asks the ledger what a request asks us.
+type handler func(ctx context.Context, p *params) (*answer, error)
+
+// A route is one address of the API.
+type route struct {
+	pattern string   // of http.ServeMux
+	params  []string // that its query may have
+	handle  handler
+}
+
+// routes are the addresses that show the ledger. openapi.json describes each.
+func (s *service) routes() []route {
+	return []route{
+		{"GET /v1/ledger", nil, s.about},
+		{"GET /v1/consortium", nil, s.one("consortium:Get")},
+
+		{"GET /v1/devices", page("owner", "type", "status", paramAttribute), s.list("devices:List", "devices", byBookmark, deviceFilter)},
+		{"GET /v1/devices/{id}", nil, s.one("devices:Get", "id")},
+		{"GET /v1/devices/{id}/history", page(), s.list("devices:History", "changes", afterTransaction, id)},
+		{"GET /v1/devices/{id}/key", []string{"time"}, s.keyAt},
+
+		{"GET /v1/streams", page(), s.list("anchors:ListStreams", "streams", byBookmark)},
+		{"GET /v1/streams/{stream}", nil, s.one("anchors:GetStream", "stream")},
+		{"GET /v1/streams/{stream}/head", nil, s.head},
+		{"GET /v1/streams/{stream}/anchors", page("from"), s.list("anchors:List", "anchors", fromNumber, ofStream)},
+		{"GET /v1/streams/{stream}/anchors/{number}", nil, forever(s.one("anchors:Get", "stream", "number"))},
+		{"GET /v1/anchors", page("day", "stream"), s.list("anchors:ListByDay", "anchors", byBookmark, filter("day", "stream"))},
+		{"GET /v1/equivocations", page("stream"), s.list("anchors:ListEquivocations", "equivocations", byBookmark, filter("stream"))},
+
+		{"GET /v1/policies", page("owner"), s.list("policies:List", "policies", byBookmark, filter("owner"))},
+		{"GET /v1/policies/{owner}/{id}", nil, s.one("policies:Get", "owner", "id")},
+		{"GET /v1/policies/{owner}/{id}/revisions/{revision}", nil, forever(s.one("policies:GetRevision", "owner", "id", "revision"))},
+
+		{"GET /v1/access/decide", []string{"device", "action", "resource", "owner", paramAttribute, "purpose", "from", "until"}, s.decide},
+		{"POST /v1/access/decide", nil, s.decideBody},
+		{"GET /v1/decisions", page(), s.list("access:List", "decisions", byBookmark)},
+		{"GET /v1/decisions/{id}", nil, forever(s.one("access:Get", "id"))},
+
+		{"POST /v1/statements/verify", nil, s.verify},
+	}
+}
+
+// page adds a list's own parameters to those of its filter.
+func page(filters ...string) []string { return append(filters, paramLimit, paramCursor) }
+
+// one answers with a record whose names are in the path.
+func (s *service) one(function string, names ...string) handler {
+	return func(ctx context.Context, p *params) (*answer, error) {
+		args := make([]string, len(names))
+		for i, name := range names {
+			args[i] = p.path(name)
+		}
+		body, err := s.ledger.Evaluate(ctx, function, args...)
+		return &answer{body: body}, err
+	}
+}
+
+// forever marks answers that never change.
+func forever(h handler) handler {
+	return func(ctx context.Context, p *params) (*answer, error) {
+		a, err := h(ctx, p)
+		if a != nil {
+			a.immutable = true
+		}
+		return a, err
+	}
+}
+
+// keyAt answers with the key that a device had at a time.
+func (s *service) keyAt(ctx context.Context, p *params) (*answer, error) {
+	if p.text("time") == "" {
+		return nil, badRequest("parameter \"time\" is required: milliseconds since 1970")
+	}
+	at := p.number("time")
+	if p.fault != nil {
+		return nil, p.fault
+	}
+	body, err := s.ledger.Evaluate(ctx, "devices:KeyAt", p.path("id"), strconv.FormatUint(at, 10))
+	return &answer{body: body}, err
+}
+
+// head answers with the last anchor's number and hash. The chaincode says number 0 of a stream that
+// it does not know; here that is an error.
+func (s *service) head(ctx context.Context, p *params) (*answer, error) {
+	if _, err := s.ledger.Stream(ctx, p.path("stream")); err != nil {
+		return nil, err
+	}
+	return s.one("anchors:Head", "stream")(ctx, p)
+}
+
+// about answers with the ledger's name and height, and with who asks it: the identity as which
+// decisions are made.
+func (s *service) about(ctx context.Context, _ *params) (*answer, error) {
+	height, err := s.ledger.Height(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var caller struct {
+		MSP      string        `json:"msp"`
+		Identity string        `json:"identity"`
+		Roles    []record.Role `json:"roles"`
+	}
+	if err := s.evaluate(ctx, &caller, "roles:WhoAmI"); err != nil {
+		return nil, err
+	}
+	return encode(object{"name": s.name, "height": height, "caller": caller})
+}
+
+// open are the addresses that need no token: probes have none, and the description is no secret.
+func (s *service) open(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /openapi.json", s.openapi)
+}
