@@ -29,6 +29,8 @@ type upCmd struct {
 	Linger   time.Duration   `help:"How long the first reading of a batch waits for others." default:"250ms"`
 	MaxBatch uint64          `help:"Readings in a batch at most." default:"10000"`
 	Ops      string          `help:"Address for the bridge's /healthz, /readyz and /metrics (default: none)." placeholder:"HOST:PORT"`
+	API      string          `help:"Address for the ledger over HTTP and JSON, for example 127.0.0.1:8080 (default: none)." name:"api" placeholder:"HOST:PORT"`
+	Open     bool            `help:"Let --api serve other machines."`
 	Log      bool            `help:"Log lines even on a terminal."`
 	brokerFlags
 }
@@ -38,7 +40,7 @@ func (c *upCmd) Run(ctx context.Context, s streams) error {
 	cfg := up.Config{
 		Data: c.Data, Devices: c.Devices, Rate: 1, For: c.For, Drain: c.Drain, Report: c.Report, Replay: c.Replay,
 		Broker: c.broker(c.Broker), Listen: c.Listen, Fabric: c.Fabric, Stream: c.Stream,
-		Linger: c.Linger, MaxBatch: c.MaxBatch, Ops: c.Ops, Program: program(), Out: s.out,
+		Linger: c.Linger, MaxBatch: c.MaxBatch, Ops: c.Ops, API: c.API, Open: c.Open, Program: program(), Out: s.out,
 	}
 	if c.Rate != nil {
 		cfg.Rate, cfg.RateSet = *c.Rate, true

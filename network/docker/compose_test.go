@@ -193,9 +193,33 @@ func TestServicesThatOthersWaitForHaveAHealthCheck(t *testing.T) {
 	}
 }
 
-// The bridge gets its whole configuration by the environment. Run with exactly that, it must know
-// every variable and stop at the first thing that is not there: the operator's profile.
-func TestTheBinaryUnderstandsTheEnvironmentOfTheBridge(t *testing.T) {
+// Each health check asks where the service listens, and who publishes a port listens there.
+func TestHealthChecksAndPortsAreThoseThatServicesListenOn(t *testing.T) {
+	c := parse(t)
+	port := regexp.MustCompile(`:(\d+)(/|$)`)
+	for _, name := range []string{"bridge", "api", "embedded"} {
+		s := c.Services[name]
+		var listens []string
+		for _, value := range s.Environment {
+			if strings.HasPrefix(value, "0.0.0.0:") {
+				listens = append(listens, port.FindStringSubmatch(value)[1])
+			}
+		}
+		require.NotNil(t, s.Healthcheck, name)
+		require.Equal(t, []string{"CMD", "/healthcheck"}, s.Healthcheck.Test[:2], "the image has nothing else")
+		require.Contains(t, listens, port.FindStringSubmatch(s.Healthcheck.Test[2])[1], name)
+		require.True(t, strings.HasSuffix(s.Healthcheck.Test[2], "/readyz"), name)
+		require.NotEmpty(t, s.Ports, name)
+		for _, published := range s.Ports {
+			require.Contains(t, listens, port.FindStringSubmatch(published[strings.LastIndex(published, ":"):])[1], name)
+		}
+	}
+	require.Contains(t, dockerfile(t)["anchorline"], "/out/healthcheck")
+}
+
+// Bridge and API get their whole configuration by the environment. Run with exactly that, they must
+// know every variable and stop at the first thing that is not there: the operator's profile.
+func TestTheBinaryUnderstandsTheEnvironmentOfItsServices(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "anchorline")
 	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, root+"/cmd/anchorline").CombinedOutput()
 	require.NoError(t, err, string(output))
@@ -209,7 +233,15 @@ func TestTheBinaryUnderstandsTheEnvironmentOfTheBridge(t *testing.T) {
 	require.Contains(t, string(output), "/profile/profile.json")
 	require.Contains(t, string(output), "no such file")
 
-	for _, s := range []service{bridge, parse(t).Services["embedded"]} {
+	api := parse(t).Services["api"]
+	command = exec.CommandContext(t.Context(), binary, api.Command...)
+	command.Dir, command.Env = t.TempDir(), environment(api)
+	output, err = command.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(output), "/profile/profile.json")
+	require.Contains(t, string(output), "no such file")
+
+	for _, s := range []service{bridge, api, parse(t).Services["embedded"]} {
 		help, err := exec.CommandContext(t.Context(), binary, append(s.Command, "--help")...).CombinedOutput()
 		require.NoError(t, err)
 		for variable := range s.Environment {
@@ -246,7 +278,7 @@ func TestBothMosquittoConfigurationsHaveTheSameLimits(t *testing.T) {
 		return found[1]
 	}
 	container, native := read(t, "network", "docker", "mosquitto.conf"), read(t, "network", "broker", "mosquitto.conf")
-	for _, key := range []string{"persistence", "autosave_interval", "max_queued_messages", "max_queued_bytes", "max_inflight_messages"} {
+	for _, key := range []string{"persistence", "autosave_interval", "max_queued_messages", "max_queued_bytes", "max_inflight_messages", "max_packet_size"} {
 		require.Equal(t, setting(native, key), setting(container, key), key)
 	}
 }

@@ -3,87 +3,118 @@
 package docker_test
 
 import (
-	"bytes"
-	"fmt"
-	"net"
-	"os"
+	"errors"
+	"io"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// findMosquitto looks where Debian puts it, which is on the PATH of root only.
-func findMosquitto() (string, error) {
-	if path, err := exec.LookPath("mosquitto"); err == nil {
-		return path, nil
-	}
-	return exec.LookPath("/usr/sbin/mosquitto")
+// programs builds the binary and the health check into a folder, as the image has them.
+func programs(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", root+"/cmd/anchorline", "./healthcheck").CombinedOutput()
+	require.NoError(t, err, string(output))
+	return dir
 }
 
-// startMosquitto starts a broker with the configuration of the container, with only the port and
-// the folder replaced, and returns its address.
-func startMosquitto(t *testing.T) string {
+// check makes a service's health check as a container engine would, at the address that takes the
+// place of its own.
+func check(t *testing.T, dir string, s service, addresses *strings.Replacer) error {
 	t.Helper()
-	program, err := findMosquitto()
-	if err != nil {
-		t.Skip("SKIPPED, NOT TESTED: mosquitto is not installed, its configuration cannot be tried")
+	require.NotNil(t, s.Healthcheck)
+	test := s.Healthcheck.Test
+	require.Equal(t, "CMD", test[0])
+	args := make([]string, len(test)-2)
+	for i, arg := range test[2:] {
+		args[i] = addresses.Replace(arg)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	output, err := exec.CommandContext(t.Context(), filepath.Join(dir, test[1]), args...).CombinedOutput()
+	if err != nil {
+		return errors.Join(err, errors.New(string(output)))
+	}
+	return nil
+}
 
-	dir := t.TempDir()
-	config := strings.NewReplacer(
-		"/mosquitto/data/", dir+"/",
-		"\nlistener 1883\n", fmt.Sprintf("\nlistener %d 127.0.0.1\n", listener.Addr().(*net.TCPAddr).Port),
-	).Replace(read(t, "network", "docker", "mosquitto.conf"))
-	file := filepath.Join(dir, "mosquitto.conf")
-	// Mosquitto gives up root for a user of its own, who has to read and write here.
-	require.NoError(t, os.Chmod(dir, 0o777))
-	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-	require.NoError(t, os.WriteFile(file, []byte(config), 0o644))
-	var said bytes.Buffer
-	command := exec.CommandContext(t.Context(), program, "-c", file)
-	command.Stdout, command.Stderr = &said, &said
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		require.NoError(t, command.Process.Kill())
-		_ = command.Wait() // it was killed
-		require.NotContains(t, said.String(), "Error")
-		require.NotContains(t, said.String(), "recommended to replace")
-	})
-	require.Eventually(t, func() bool {
-		connection, err := net.Dial("tcp", address)
-		return err == nil && connection.Close() == nil
-	}, 10*time.Second, 20*time.Millisecond)
-	return address
+// run starts a service's program with its environment and nothing else: as in the image there is no
+// PATH, no home and no folder for temporary files.
+func run(t *testing.T, dir string, s service, addresses *strings.Replacer) *process {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), filepath.Join(dir, "anchorline"), s.Command...)
+	command.Dir = t.TempDir()
+	command.Env = []string{"TMPDIR=/nonexistent"}
+	for _, variable := range environment(s) {
+		command.Env = append(command.Env, addresses.Replace(variable))
+	}
+	return start(t, command)
 }
 
 func TestTheEmbeddedServiceRunsOnItsEnvironmentAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED, NOT TESTED: runs the embedded network for seconds, left out by -short")
 	}
-	address := startMosquitto(t)
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "anchorline")
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, root+"/cmd/anchorline").CombinedOutput()
+	mosquitto, dir := startMosquitto(t, "docker"), programs(t)
+	api, ops := freeAddress(t), freeAddress(t)
+	addresses := strings.NewReplacer("mosquitto:1883", mosquitto.address, "=/data", "="+filepath.Join(t.TempDir(), "data"),
+		"0.0.0.0:8080", api, "0.0.0.0:9101", ops, "127.0.0.1:9101", ops)
+	s := parse(t).Services["embedded"]
+	p := run(t, dir, s, addresses)
+	p.until("msg=anchored")
+	p.healthy(func() error { return check(t, dir, s, addresses) })
+	require.Contains(t, fetch(t, "http://"+api+"/v1/streams"), `"id":"bridge-1"`)
+	require.Contains(t, fetch(t, "http://"+ops+"/metrics"), "anchorline_bridge_connected 1")
+	require.NoError(t, p.interrupt(), "a stop is no fault")
+}
+
+func TestTheServicesOnFabricRunOnTheirEnvironmentAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED, NOT TESTED: runs a network for seconds, left out by -short")
+	}
+	dir, data := programs(t), t.TempDir()
+	anchorline := filepath.Join(dir, "anchorline")
+	network := start(t, exec.CommandContext(t.Context(), anchorline, "network", "devnet", "--data", data, "--listen", "127.0.0.1:0"))
+	network.until("Ctrl-C to stop")
+	profile := func(user string) string { return filepath.Join(data, "profile-Org1MSP-"+user+".json") }
+	output, err := exec.CommandContext(t.Context(), anchorline, "role", "grant", "bridge", "--unit", "client", "--profile", profile("Admin")).CombinedOutput()
 	require.NoError(t, err, string(output))
 
-	embedded := parse(t).Services["embedded"]
-	command := exec.CommandContext(t.Context(), binary, append(embedded.Command, "--for", "2s")...)
-	command.Dir = dir
-	// As in the image: no PATH, no home, no folder for temporary files.
-	command.Env = []string{"TMPDIR=/nonexistent"}
-	for _, variable := range environment(embedded) {
-		command.Env = append(command.Env, strings.NewReplacer(
-			"mosquitto:1883", address, "=/data", "="+filepath.Join(dir, "data")).Replace(variable))
-	}
-	output, err = command.CombinedOutput()
-	require.NoError(t, err, string(output))
-	require.Contains(t, string(output), "anchored")
+	mosquitto := startMosquitto(t, "docker")
+	api, ops := freeAddress(t), freeAddress(t)
+	addresses := strings.NewReplacer("mosquitto:1883", mosquitto.address, "/profile/profile.json", profile("User1"),
+		"=/data", "="+filepath.Join(t.TempDir(), "data"),
+		"0.0.0.0:8080", api, "127.0.0.1:8080", api, "0.0.0.0:9101", ops, "127.0.0.1:9101", ops)
+	services := parse(t).Services
+	bridge, view := run(t, dir, services["bridge"], addresses), run(t, dir, services["api"], addresses)
+	bridgeCheck := func() error { return check(t, dir, services["bridge"], addresses) }
+	bridge.healthy(bridgeCheck)
+	view.healthy(func() error { return check(t, dir, services["api"], addresses) })
+	require.Contains(t, fetch(t, "http://"+api+"/v1/streams"), `"id":"bridge-1"`)
+
+	mosquitto.stop()
+	bridge.unhealthy(bridgeCheck, `"name":"broker","ok":false`)
+	require.NoError(t, network.interrupt())
+	bridge.unhealthy(bridgeCheck, `"name":"ledger","ok":false`)
+	view.unhealthy(func() error { return check(t, dir, services["api"], addresses) }, `"name":"ledger","ok":false`)
+	require.NoError(t, bridge.interrupt())
+	require.NoError(t, view.interrupt())
+}
+
+// fetch returns what an address answers with 200.
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	require.NoError(t, err)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, errors.Join(err, response.Body.Close()))
+	require.Equal(t, http.StatusOK, response.StatusCode, string(body))
+	return string(body)
+}
+
+func TestTheNativeMosquittoConfigurationStarts(t *testing.T) {
+	startMosquitto(t, "broker")
 }

@@ -8,7 +8,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,6 +20,9 @@ import (
 
 // patience is less than the timeout that the images give the check, so that the reason is printed.
 const patience = 2 * time.Second
+
+// maxReason is how much of an answer is printed, in bytes: what a container engine keeps.
+const maxReason = 4096
 
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -64,11 +69,10 @@ func get(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := response.Body.Close(); err != nil {
-		return fmt.Errorf("%s: %w", address, err)
+	why, err := io.ReadAll(io.LimitReader(response.Body, maxReason))
+	err = errors.Join(err, response.Body.Close())
+	if response.StatusCode == http.StatusOK {
+		return nil
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", address, response.Status)
-	}
-	return nil
+	return errors.Join(fmt.Errorf("%s answered %s: %s", address, response.Status, why), err)
 }

@@ -30,7 +30,7 @@ func TestOnlyStatus200IsWell(t *testing.T) {
 	}))
 	defer server.Close()
 	require.NoError(t, run(t.Context(), []string{server.URL + "/well"}))
-	require.ErrorContains(t, run(t.Context(), []string{server.URL + "/stalled"}), "503")
+	require.ErrorContains(t, run(t.Context(), []string{server.URL + "/stalled"}), "503 Service Unavailable: stalled")
 }
 
 func TestAnythingElseIsRefused(t *testing.T) {

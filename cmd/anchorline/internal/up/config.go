@@ -32,6 +32,8 @@ type Config struct {
 	Stream   string
 	Linger   time.Duration
 	MaxBatch uint64
+	API      string // address of the ledger over HTTP, or empty
+	Open     bool   // the API may serve other machines
 	Ops      string // address of the listener for operators, or empty
 	Program  string // how the user calls us, for the hints
 	Out      io.Writer

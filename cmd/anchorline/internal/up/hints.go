@@ -45,6 +45,11 @@ func (w *world) hints() string {
 	section("ask the chaincode; the same with Fabric's own client (FABRIC_CFG_PATH is the config folder of its release)",
 		run("device show %s --profile %s", sim, profile),
 		w.peerQuery(sim))
+	if w.apiURL != "" {
+		section("ask the ledger over HTTP",
+			"curl "+w.apiURL+"/v1/devices/"+sim,
+			fmt.Sprintf("curl -H 'Content-Type: application/cose' --data-binary @%s %s/v1/statements/verify", w.path("statements", sim+".cose"), w.apiURL))
+	}
 	section("derive every root again from the archive, and compare it with the ledger",
 		run("audit archive --archive %s --stream %s --profile %s", w.path("bridge", "archive"), w.names.Stream, profile))
 	b.WriteString("\n")

@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/anchorline/anchorline/bridge"
-	"github.com/anchorline/anchorline/bridge/ops"
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/device/simulator"
 	"github.com/anchorline/anchorline/internal/mqtt"
@@ -31,6 +30,7 @@ type world struct {
 	ledger  *ledger.Client
 	bridge  *bridge.Bridge
 	fleet   *simulator.Fleet
+	apiURL  string // empty without an API
 
 	stops      []func() error
 	bridgeDone chan struct{}
@@ -46,7 +46,7 @@ type world struct {
 func start(ctx context.Context, cfg Config) (*world, error) {
 	w := &world{cfg: cfg, verified: map[string]device.Verified{}, bridgeDone: make(chan struct{})}
 	for _, step := range []func(context.Context) error{
-		w.folder, w.startNetwork, w.startBroker, w.startBridge, w.startOps, w.startFleet,
+		w.folder, w.startNetwork, w.startBroker, w.startBridge, w.startOps, w.startAPI, w.startFleet,
 	} {
 		if err := step(ctx); err != nil {
 			return w, err
@@ -171,27 +171,6 @@ func (w *world) startBridge(context.Context) error {
 		cancel()
 		<-w.bridgeDone
 		return errors.Join(w.bridgeErr, b.Close())
-	})
-	return nil
-}
-
-// startOps serves the bridge's health and metrics, if an address is given for them.
-func (w *world) startOps(ctx context.Context) error {
-	if w.cfg.Ops == "" {
-		return nil
-	}
-	s, err := ops.Listen(ctx, ops.Config{
-		Listen: w.cfg.Ops, Dir: w.path("bridge"), Stream: w.names.Stream, Name: w.profile.Ledger(),
-	}, w.bridge, w.ledger, w.cfg.Logger)
-	if err != nil {
-		return err
-	}
-	serving, cancel := context.WithCancel(context.Background())
-	result := make(chan error, 1)
-	go func() { result <- s.Run(serving) }()
-	w.onClose(func() error {
-		cancel()
-		return <-result
 	})
 	return nil
 }
