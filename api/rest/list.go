@@ -3,6 +3,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -130,8 +131,12 @@ func (s *service) evaluate(ctx context.Context, v any, function string, args ...
 	return nil
 }
 
-// encode makes an answer of a value.
+// encode makes an answer of a value. The ledger's own bytes in it stay as they are: the escapes for
+// HTML that json.Marshal puts in are not canonical.
 func encode(v any) (*answer, error) {
-	body, err := json.Marshal(v)
-	return &answer{body: body}, err
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return &answer{body: bytes.TrimSuffix(body.Bytes(), []byte("\n"))}, err
 }

@@ -182,7 +182,7 @@ func newWorld(t *testing.T) *world {
 		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
 		{"Org1MSP", "policies:Put", `{"id":"readers","text":"permit (principal in Organisation::\"Org1MSP\", action == Action::\"read\", resource);"}`},
 		{"Org1MSP", "policies:Put", `{"id":"old","text":"forbid (principal, action, resource) when { context has purpose && context.purpose == \"marketing\" };"}`},
-		{"Org1MSP", "policies:Revoke", `{"id":"old","reason":"over"}`},
+		{"Org1MSP", "policies:Revoke", `{"id":"old","reason":"over & <done>"}`},
 		{"Org2MSP", "policies:Put", `{"id":"readers","text":"forbid (principal, action, resource);"}`},
 	} {
 		_, _, err := w.connect(step.msp, "Admin").Transact(t.Context(), step.function, step.request)
