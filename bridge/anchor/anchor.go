@@ -20,12 +20,15 @@ import (
 
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
 )
 
-// A Ledger anchors. Submitting the same bytes again MUST be safe.
+// A Ledger anchors. Submitting the same bytes again MUST be safe, and so must reporting the same
+// equivocation.
 type Ledger interface {
 	PrepareAnchor(ctx context.Context, anchor []byte) (*ledger.PreparedAnchor, error)
+	ReportEquivocation(ctx context.Context, e ledger.Equivocation) (record.EquivocationReport, error)
 	Submit(ctx context.Context, transaction []byte) (ledger.Commit, error)
 	Status(ctx context.Context, txID string) (ledger.Commit, error)
 }
@@ -224,6 +227,9 @@ func (a *Anchorer) prepare(ctx context.Context, b *spool.Batch) error {
 // already, by a transaction whose outcome we never learned, needs no other.
 func (a *Anchorer) endorse(ctx context.Context, b *spool.Batch) error {
 	p, err := a.ledger.PrepareAnchor(ctx, b.Anchor)
+	if errors.Is(err, ledger.ErrEquivocation) {
+		return a.report(ctx, b, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -235,6 +241,20 @@ func (a *Anchorer) endorse(ctx context.Context, b *spool.Batch) error {
 		return a.committed(b, spool.Commit{TransactionID: commit.TxID, Block: commit.Block, Time: p.Entry.LedgerTime})
 	}
 	return a.spool.Prepare(b.Number, p.Bytes, spool.Commit{TransactionID: p.TxID, Time: p.Entry.LedgerTime})
+}
+
+// report leaves on the ledger what a refused proposal does not: that this stream stands for another
+// anchor than the one it has there. Nobody but us can state it, and whoever follows the stream must
+// learn that two folders wrote it. A ledger that is away is waited for as in every other step.
+func (a *Anchorer) report(ctx context.Context, b *spool.Batch, refusal error) error {
+	report, err := a.ledger.ReportEquivocation(ctx, ledger.Equivocation{Anchor: string(b.Anchor)})
+	switch {
+	case ledger.Passing(err):
+		return fmt.Errorf("report equivocation: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w; this could not be recorded on the ledger: %w", refusal, err)
+	}
+	return fmt.Errorf("%w; recorded on the ledger in transaction %s", refusal, report.TxID)
 }
 
 func (a *Anchorer) committed(b *spool.Batch, c spool.Commit) error {

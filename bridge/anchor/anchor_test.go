@@ -73,6 +73,42 @@ func TestAFaultThatNobodyOutlivesHaltsAtOnceAndKeepsTheBatch(t *testing.T) {
 	}
 }
 
+func TestEquivocationIsRecordedOnTheLedgerBeforeAnchoringHalts(t *testing.T) {
+	for name, c := range map[string]struct {
+		away   int   // how often the ledger is away for the report
+		kind   error // in which way
+		stored int
+		says   string
+	}{
+		"at once":                     {0, nil, 1, "recorded on the ledger in transaction the report's transaction"},
+		"when the ledger is back":     {30, ledger.ErrUnavailable, 1, "recorded on the ledger in transaction the report's transaction"},
+		"when the outcome is unknown": {1, ledger.ErrUnknownOutcome, 1, "recorded on the ledger in transaction the report's transaction"},
+		"or says that it could not":   {always, ledger.ErrForbidden, 0, "could not be recorded on the ledger"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 10)
+				defer w.close()
+				made, asked := 0, 0
+				away := times(c.away, "report", c.kind, &made)
+				equivocation := times(always, "endorse", ledger.ErrEquivocation, &asked)
+				w.chain.refuse = func(call string) error { return errors.Join(away(call), equivocation(call)) }
+				w.accept("a", 1, 3)
+				err := w.run(t.Context())
+				require.ErrorIs(t, err, anchor.ErrHalted)
+				require.ErrorIs(t, err, ledger.ErrEquivocation)
+				require.ErrorContains(t, err, c.says)
+				require.Len(t, w.chain.reported, c.stored)
+				if c.stored > 0 {
+					b, err := w.spool.Latest()
+					require.NoError(t, err)
+					require.Equal(t, ledger.Equivocation{Anchor: string(b.Anchor)}, w.chain.reported[0])
+				}
+			})
+		})
+	}
+}
+
 func TestALedgerThatIsAwayIsWaitedForHoweverLong(t *testing.T) {
 	for _, kind := range []error{ledger.ErrUnavailable, ledger.ErrUnknownOutcome, ledger.ErrChaincode} {
 		for _, call := range []string{"endorse", "submit"} {

@@ -75,6 +75,7 @@ type chain struct {
 	proposals int
 	submits   int
 	anchored  []record.AnchorEntry
+	reported  []ledger.Equivocation
 	blocks    map[string]uint64 // by transaction
 	gate      chan struct{}     // when set, Submit waits for it
 }
@@ -156,6 +157,17 @@ func (c *chain) Submit(ctx context.Context, transaction []byte) (ledger.Commit, 
 		return nil
 	})
 	return out, err
+}
+
+// ReportEquivocation keeps the evidence.
+func (c *chain) ReportEquivocation(_ context.Context, e ledger.Equivocation) (record.EquivocationReport, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refused("report"); err != nil {
+		return record.EquivocationReport{}, err
+	}
+	c.reported = append(c.reported, e)
+	return record.EquivocationReport{TxID: "the report's transaction"}, nil
 }
 
 // Status says where a transaction stands.
