@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -21,8 +22,8 @@ type Config struct {
 	// Dir holds the ledger and the identities. Starting again on it continues both.
 	Dir string
 	// Listen is the loopback address of the first organisation's peer. With port 0 every
-	// server takes a free port; with another, the peers that follow and then the orderer
-	// take the ports after it.
+	// server takes a free port. With another, the rest follows Fabric's test network, so that
+	// 7051 gives its ports: the second peer's is 2000 higher, the orderer's is one lower.
 	Listen string
 	// Channel and ChaincodeName are the one channel and the one chaincode on it.
 	Channel       string
@@ -100,14 +101,17 @@ func (c Config) Validate() error {
 	if _, err := policy.Parse(c.EndorsementPolicy); err != nil {
 		faults = append(faults, err)
 	}
-	if _, err := c.addresses(1); err != nil {
+	if _, err := c.addresses(len(peerOrganisations())); err != nil {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
 }
 
-// addresses are the addresses of count servers, from Listen on.
-func (c Config) addresses(count int) ([]string, error) {
+// portStep is from one organisation's port to the next one's.
+const portStep = 2000
+
+// addresses are the addresses of the peers and then of the orderer.
+func (c Config) addresses(peers int) ([]string, error) {
 	host, portText, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w", c.Listen, err)
@@ -119,14 +123,23 @@ func (c Config) addresses(count int) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: bad port: %w", c.Listen, err)
 	}
-	addresses := make([]string, count)
-	for i := range addresses {
-		addresses[i] = net.JoinHostPort(host, strconv.FormatUint(port, 10))
-		if port != 0 {
-			port++
-		}
+	last := int(port) + portStep*(peers-1)
+	if port == 1 || last > math.MaxUint16 {
+		return nil, fmt.Errorf("listen address %q: bad port: the orderer needs the one before, other peers need up to %d", c.Listen, last)
 	}
-	return addresses, nil
+	addresses := make([]string, 0, peers+1)
+	for i := range peers {
+		addresses = append(addresses, follow(host, port, portStep*i))
+	}
+	return append(addresses, follow(host, port, -1)), nil
+}
+
+// follow is the address some ports away from one that was chosen.
+func follow(host string, port uint64, away int) string {
+	if port != 0 {
+		port = uint64(int(port) + away)
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(port, 10))
 }
 
 func validName(name, punctuation string) bool {

@@ -5,6 +5,7 @@ package devnet_test
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ func TestEveryFaultOfAConfigurationIsReported(t *testing.T) {
 		"loopback":           func(c *devnet.Config) { c.Listen = "0.0.0.0:7051" },
 		`listen address "x"`: func(c *devnet.Config) { c.Listen = "x" },
 		"bad port":           func(c *devnet.Config) { c.Listen = "127.0.0.1:port" },
+		"needs the one":      func(c *devnet.Config) { c.Listen = "127.0.0.1:1" },
+		"up to 65536":        func(c *devnet.Config) { c.Listen = "127.0.0.1:63536" },
 	} {
 		cfg := devnet.Default(t.TempDir())
 		spoil(&cfg)
@@ -68,12 +71,27 @@ func TestAFolderServesOneNetworkAtATime(t *testing.T) {
 	require.ErrorContains(t, err, "is another network using it?")
 }
 
-func TestEachServerTakesThePortAfterTheOneBefore(t *testing.T) {
-	port := freePorts(t)
+func TestThePortsAreThoseOfFabricsTestNetwork(t *testing.T) {
+	port := freePorts(t) // stands for 7051
 	n := start(t, func(cfg *devnet.Config) { cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port) })
 	require.Equal(t, fmt.Sprintf("127.0.0.1:%d", port), n.Profile("Org1MSP", "Admin").Endpoint)
-	require.Equal(t, fmt.Sprintf("127.0.0.1:%d", port+1), n.Profile("Org2MSP", "Admin").Endpoint)
+	require.Equal(t, fmt.Sprintf("127.0.0.1:%d", port+2000), n.Profile("Org2MSP", "Admin").Endpoint)
 	require.Zero(t, n.Profile("Org3MSP", "Admin"))
+	orderer, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port-1))
+	require.NoError(t, err)
+	require.NoError(t, orderer.Close())
+}
+
+func TestUsersCertificatesHaveTheNamesOfCryptogenAndOfFabricCA(t *testing.T) {
+	n := start(t)
+	for _, user := range []string{"Admin", "User1"} {
+		for _, mspID := range []string{"Org1MSP", "Org2MSP"} {
+			p := n.Profile(mspID, user)
+			p.Certificate = filepath.Join(filepath.Dir(p.Certificate), "cert.pem")
+			c := connect(t, p).GetNetwork(p.Channel).GetContract(p.Chaincode)
+			require.Empty(t, evaluate(t, c, "get", "nothing"))
+		}
+	}
 }
 
 func TestAFolderKeepsItsChannelAndChaincode(t *testing.T) {

@@ -116,8 +116,8 @@ func channelConfig(cfg Config, t *topology) (*common.Config, error) {
 	if params.OrdererTLS, err = os.ReadFile(filepath.Join(t.orderer.org.NodeTLS(t.root, t.orderer.name), "server.crt")); err != nil {
 		return nil, fmt.Errorf("read the orderer's TLS certificate: %w", err)
 	}
-	for _, n := range t.peers {
-		org, err := t.describe(n, configuredPeerPort)
+	for i, n := range t.peers {
+		org, err := t.describe(n, configuredPeerPort+uint32(portStep*i))
 		if err != nil {
 			return nil, err
 		}

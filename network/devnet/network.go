@@ -61,7 +61,7 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 		return nil, errors.Join(fmt.Errorf("start devnet in %s: %w", cfg.Dir, err), n.Close())
 	}
 	cfg.Logger.Warn("embedded network: for development, demonstrations and tests only",
-		"endpoint", n.servers[0].address, "channel", cfg.Channel, "chaincode", cfg.ChaincodeName, "height", n.Height())
+		"endpoint", n.servers[0].address, "orderer", n.servers[len(n.servers)-1].address, "channel", cfg.Channel, "chaincode", cfg.ChaincodeName, "height", n.Height())
 	return n, nil
 }
 
@@ -113,7 +113,7 @@ func (n *Network) openLedger() (err error) {
 // listen takes the addresses of all servers: the gateways need to know them.
 func (n *Network) listen(ctx context.Context) error {
 	nodes := n.topology.nodes()
-	addresses, err := n.config.addresses(len(nodes))
+	addresses, err := n.config.addresses(len(n.topology.peers))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -62,6 +64,9 @@ func loadTopology(dir, channel string) (*topology, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := linkCertificates(t.root, org); err != nil {
+			return nil, err
+		}
 		trusted = append(trusted, member.Organisation{
 			MSPID: org.MSPID, CA: ca, Application: org.Kind == identity.PeerOrganisation,
 		})
@@ -83,6 +88,19 @@ func loadTopology(dir, channel string) (*topology, error) {
 		}
 	}
 	return t, nil
+}
+
+// linkCertificates gives the users' certificates the name that Fabric CA's client gives them,
+// too: some of Fabric's samples look for that one.
+func linkCertificates(root string, org identity.Organisation) error {
+	for _, user := range append([]string{"Admin"}, org.Users...) {
+		link := filepath.Join(org.UserMSP(root, user), "signcerts", "cert.pem")
+		err := os.Symlink(user+"@"+org.Domain+"-cert.pem", link)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("name the certificate of %s as Fabric CA does: %w", user, err)
+		}
+	}
+	return nil
 }
 
 // nodes are the peers and then the orderer.
