@@ -175,5 +175,5 @@ func (r registry) Device(ctx context.Context, id string) (record.Device, error) 
 // proof makes the token that shows the ledger that we hold the stream's key.
 func (b *Bridge) proof() ([]byte, error) {
 	p := b.ledger.Profile()
-	return reading.SignPossession(b.signer, b.cfg.Stream, p.MSPID, p.Channel)
+	return reading.SignPossession(b.signer, reading.Subject{Kind: reading.StreamKey, ID: b.cfg.Stream, Owner: p.MSPID, Channel: p.Channel})
 }

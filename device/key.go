@@ -62,12 +62,16 @@ func ReadKey(path string) (cose.Signer, error) {
 // Possession is the proof that the holder of a key registers it: for this device id, this
 // owner's MSP and this channel only. It is in base64url, as the ledger takes it.
 func Possession(signer cose.Signer, id, owner, channel string) (string, error) {
-	token, err := reading.SignPossession(signer, id, owner, channel)
+	token, err := reading.SignPossession(signer, subject(id, owner, channel))
 	return base64.RawURLEncoding.EncodeToString(token), err
 }
 
 // Rotation is the old key's word that next replaces it, in base64url, as the ledger takes it.
 func Rotation(old cose.Signer, id, owner, channel string, next cose.Key) (string, error) {
-	token, err := reading.SignRotation(old, id, owner, channel, next)
+	token, err := reading.SignRotation(old, subject(id, owner, channel), next)
 	return base64.RawURLEncoding.EncodeToString(token), err
+}
+
+func subject(id, owner, channel string) reading.Subject {
+	return reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: owner, Channel: channel}
 }

@@ -45,9 +45,9 @@ func signer(t *testing.T, seed byte) cose.Signer {
 	return s
 }
 
-func possession(t *testing.T, s cose.Signer, id string, p ledger.Profile) string {
+func possession(t *testing.T, s cose.Signer, kind reading.Kind, id string, p ledger.Profile) string {
 	t.Helper()
-	token, err := reading.SignPossession(s, id, p.MSPID, p.Channel)
+	token, err := reading.SignPossession(s, reading.Subject{Kind: kind, ID: id, Owner: p.MSPID, Channel: p.Channel})
 	require.NoError(t, err)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
@@ -59,7 +59,7 @@ func TestADevicesLifeOnALedger(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrNotFound)
 
 	key := signer(t, 1)
-	r := ledger.Registration{ID: "d", Key: key.Key().Text(), Proof: possession(t, key, "d", p), Type: "pump"}
+	r := ledger.Registration{ID: "d", Key: key.Key().Text(), Proof: possession(t, key, reading.DeviceKey, "d", p), Type: "pump"}
 	for range 2 {
 		d, err := c.RegisterDevice(ctx, r)
 		require.NoError(t, err, "the same registration again is a success")
@@ -87,7 +87,7 @@ func TestAnAnchorIsPreparedSubmittedAndFoundAgain(t *testing.T) {
 	p := network(t)
 	c, ctx := connect(t, p), t.Context()
 	key := signer(t, 2)
-	_, err := c.OpenStream(ctx, ledger.StreamRegistration{ID: "s", Key: key.Key().Text(), Proof: possession(t, key, "s", p)})
+	_, err := c.OpenStream(ctx, ledger.StreamRegistration{ID: "s", Key: key.Key().Text(), Proof: possession(t, key, reading.StreamKey, "s", p)})
 	require.NoError(t, err)
 	head, err := c.Head(ctx, "s")
 	require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestWhatChangesAfterMissedWasCalledIsAnnounced(t *testing.T) {
 	}()
 	<-missed // from here on nothing may be left out, though the stream may not be open yet
 	key := signer(t, 3)
-	_, err := c.RegisterDevice(ctx, ledger.Registration{ID: "d", Key: key.Key().Text(), Proof: possession(t, key, "d", p)})
+	_, err := c.RegisterDevice(ctx, ledger.Registration{ID: "d", Key: key.Key().Text(), Proof: possession(t, key, reading.DeviceKey, "d", p)})
 	require.NoError(t, err)
 	e := <-events
 	require.Equal(t, "DeviceRegistered", e.Name)

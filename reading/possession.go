@@ -14,11 +14,30 @@ import (
 	"github.com/anchorline/anchorline/reading/internal/dcbor"
 )
 
+// Kind is what a key speaks for. It is in the typ header of a token, so that a device's proof opens
+// no stream, nor the other way round.
+type Kind string
+
+// The kinds of keys.
 const (
-	// PossessionType is the typ header of a proof of possession.
-	PossessionType = "application/anchorline-possession+cwt"
-	// RotationType is the typ header of a rotation.
-	RotationType = "application/anchorline-rotation+cwt"
+	DeviceKey Kind = "anchorline"
+	StreamKey Kind = "anchorline-stream"
+)
+
+// possessionType is the typ header of a proof of possession.
+func (k Kind) possessionType() string { return "application/" + string(k) + "-possession+cwt" }
+
+// rotationType is the typ header of a rotation.
+func (k Kind) rotationType() string { return "application/" + string(k) + "-rotation+cwt" }
+
+// Subject is the device or stream that a token is about: its id, its owner (MSP ID) and the
+// channel.
+type Subject struct {
+	Kind               Kind
+	ID, Owner, Channel string
+}
+
+const (
 	// MaxTokenSize is the length in bytes of the largest possession or rotation token.
 	MaxTokenSize = 2048
 	// MaxTokenText is the length in bytes of the longest owner or channel name in a token.
@@ -48,42 +67,43 @@ type cnf struct {
 	Key cbor.RawMessage `cbor:"1,keyasint"`
 }
 
-// SignPossession returns the proof that whoever registers id (a device or stream) for
-// owner (MSP ID) on channel holds signer's private key. Errors are ErrMalformed and the
-// signer's own.
-func SignPossession(signer cose.Signer, id, owner, channel string) ([]byte, error) {
-	return signToken(signer, PossessionType, token{ID: id, Owner: owner, Channel: channel})
+// SignPossession returns the proof that whoever registers s holds signer's private key. Errors
+// are ErrMalformed and the signer's own.
+func SignPossession(signer cose.Signer, s Subject) ([]byte, error) {
+	return signToken(signer, s.Kind.possessionType(), s.token())
 }
 
-// VerifyPossession returns nil when encoded is a proof of possession of key for exactly
-// this id, owner and channel. Errors are those of Parse, ErrWrongKey, ErrBadSignature and
-// ErrWrongSubject. The proof has no time: it may be shown again for the same id.
-func VerifyPossession(encoded []byte, key cose.Key, id, owner, channel string) error {
-	err := verifyToken(encoded, PossessionType, key, token{ID: id, Owner: owner, Channel: channel})
-	if err != nil {
-		return fmt.Errorf("possession of %.100s: %w", id, err)
+// VerifyPossession returns nil when encoded is a proof of possession of key for exactly s.
+// Errors are those of Parse, ErrWrongKey, ErrBadSignature and ErrWrongSubject. The proof has no
+// time: it may be shown again for the same subject.
+func VerifyPossession(encoded []byte, key cose.Key, s Subject) error {
+	if err := verifyToken(encoded, s.Kind.possessionType(), key, s.token()); err != nil {
+		return fmt.Errorf("possession of %.100s: %w", s.ID, err)
 	}
 	return nil
 }
 
-// SignRotation returns the old key's consent that newKey takes its place for id, of owner,
-// on channel. That newKey's private half is held is shown by a possession token of its own.
-func SignRotation(oldSigner cose.Signer, id, owner, channel string, newKey cose.Key) ([]byte, error) {
-	return signToken(oldSigner, RotationType, rotation(id, owner, channel, newKey))
+// SignRotation returns the old key's consent that newKey takes its place for s. That newKey's
+// private half is held is shown by a possession token of its own.
+func SignRotation(oldSigner cose.Signer, s Subject, newKey cose.Key) ([]byte, error) {
+	return signToken(oldSigner, s.Kind.rotationType(), s.rotation(newKey))
 }
 
 // VerifyRotation returns nil when encoded is oldKey's consent to exactly this rotation.
 // Errors are those of VerifyPossession.
-func VerifyRotation(encoded []byte, oldKey cose.Key, id, owner, channel string, newKey cose.Key) error {
-	err := verifyToken(encoded, RotationType, oldKey, rotation(id, owner, channel, newKey))
-	if err != nil {
-		return fmt.Errorf("rotation of %.100s: %w", id, err)
+func VerifyRotation(encoded []byte, oldKey cose.Key, s Subject, newKey cose.Key) error {
+	if err := verifyToken(encoded, s.Kind.rotationType(), oldKey, s.rotation(newKey)); err != nil {
+		return fmt.Errorf("rotation of %.100s: %w", s.ID, err)
 	}
 	return nil
 }
 
-func rotation(id, owner, channel string, newKey cose.Key) token {
-	return token{ID: id, Owner: owner, Channel: channel, Confirmation: &cnf{Key: newKey.Bytes()}}
+func (s Subject) token() token { return token{ID: s.ID, Owner: s.Owner, Channel: s.Channel} }
+
+func (s Subject) rotation(newKey cose.Key) token {
+	t := s.token()
+	t.Confirmation = &cnf{Key: newKey.Bytes()}
+	return t
 }
 
 func tokenProfile(kind string) cose.Profile {

@@ -13,43 +13,54 @@ import (
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
+// pump is a device as the subject of a token.
+func pump(id, owner, channel string) reading.Subject {
+	return reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: owner, Channel: channel}
+}
+
+var pump7 = pump("pump-7", "Org1MSP", "anchors")
+
 func TestAPossessionTokenIsForOneIDOwnerAndChannel(t *testing.T) {
 	for name, signer := range bothSigners(t) {
 		key := signer.Key()
-		token, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+		token, err := reading.SignPossession(signer, pump7)
 		require.NoError(t, err, name)
-		require.NoError(t, reading.VerifyPossession(token, key, "pump-7", "Org1MSP", "anchors"))
-		require.ErrorIs(t, reading.VerifyPossession(token, key, "pump-8", "Org1MSP", "anchors"), reading.ErrWrongSubject)
-		require.ErrorIs(t, reading.VerifyPossession(token, key, "pump-7", "Org2MSP", "anchors"), reading.ErrWrongSubject)
-		require.ErrorIs(t, reading.VerifyPossession(token, key, "pump-7", "Org1MSP", "other"), reading.ErrWrongSubject)
-		require.ErrorIs(t, reading.VerifyPossession(token, cose.Key{}, "pump-7", "Org1MSP", "anchors"), reading.ErrWrongKey)
+		require.NoError(t, reading.VerifyPossession(token, key, pump7))
+		require.ErrorIs(t, reading.VerifyPossession(token, key, pump("pump-8", "Org1MSP", "anchors")), reading.ErrWrongSubject)
+		require.ErrorIs(t, reading.VerifyPossession(token, key, pump("pump-7", "Org2MSP", "anchors")), reading.ErrWrongSubject)
+		require.ErrorIs(t, reading.VerifyPossession(token, key, pump("pump-7", "Org1MSP", "other")), reading.ErrWrongSubject)
+		require.ErrorIs(t, reading.VerifyPossession(token, cose.Key{}, pump7), reading.ErrWrongKey)
 	}
 }
 
 func TestARotationTokenIsForOneNewKey(t *testing.T) {
 	oldKey, newKey := edSigner(t), esSigner(t).Key()
-	token, err := reading.SignRotation(oldKey, "pump-7", "Org1MSP", "anchors", newKey)
+	token, err := reading.SignRotation(oldKey, pump7, newKey)
 	require.NoError(t, err)
-	require.NoError(t, reading.VerifyRotation(token, oldKey.Key(), "pump-7", "Org1MSP", "anchors", newKey))
-	require.ErrorIs(t, reading.VerifyRotation(token, oldKey.Key(), "pump-7", "Org1MSP", "anchors", oldKey.Key()), reading.ErrWrongSubject)
-	require.ErrorIs(t, reading.VerifyRotation(token, oldKey.Key(), "pump-8", "Org1MSP", "anchors", newKey), reading.ErrWrongSubject)
-	require.ErrorIs(t, reading.VerifyRotation(token, newKey, "pump-7", "Org1MSP", "anchors", newKey), reading.ErrWrongKey,
+	require.NoError(t, reading.VerifyRotation(token, oldKey.Key(), pump7, newKey))
+	require.ErrorIs(t, reading.VerifyRotation(token, oldKey.Key(), pump7, oldKey.Key()), reading.ErrWrongSubject)
+	require.ErrorIs(t, reading.VerifyRotation(token, oldKey.Key(), pump("pump-8", "Org1MSP", "anchors"), newKey), reading.ErrWrongSubject)
+	require.ErrorIs(t, reading.VerifyRotation(token, newKey, pump7, newKey), reading.ErrWrongKey,
 		"the new key cannot consent in the old one's place")
-	_, err = reading.SignRotation(oldKey, "pump-7", "Org1MSP", "anchors", cose.Key{})
+	_, err = reading.SignRotation(oldKey, pump7, cose.Key{})
 	require.ErrorIs(t, err, reading.ErrMalformed)
 }
 
 func TestOneKindOfTokenIsNotTakenForAnother(t *testing.T) {
 	signer, key := edSigner(t), edSigner(t).Key()
-	possession, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	possession, err := reading.SignPossession(signer, pump7)
 	require.NoError(t, err)
-	rotation, err := reading.SignRotation(signer, "pump-7", "Org1MSP", "anchors", key)
+	rotation, err := reading.SignRotation(signer, pump7, key)
 	require.NoError(t, err)
-	require.ErrorIs(t, reading.VerifyPossession(rotation, key, "pump-7", "Org1MSP", "anchors"), reading.ErrWrongType)
-	require.ErrorIs(t, reading.VerifyRotation(possession, key, "pump-7", "Org1MSP", "anchors", key), reading.ErrWrongType)
+	require.ErrorIs(t, reading.VerifyPossession(rotation, key, pump7), reading.ErrWrongType)
+	require.ErrorIs(t, reading.VerifyRotation(possession, key, pump7, key), reading.ErrWrongType)
+	stream := pump7
+	stream.Kind = reading.StreamKey
+	require.ErrorIs(t, reading.VerifyPossession(possession, key, stream), reading.ErrWrongType)
+	require.ErrorIs(t, reading.VerifyRotation(rotation, key, stream, key), reading.ErrWrongType)
 	_, err = reading.Parse(possession)
 	require.ErrorIs(t, err, reading.ErrMalformed)
-	require.ErrorIs(t, reading.VerifyPossession(signed(t, signer), key, "pump-7", "Org1MSP", "anchors"), reading.ErrMalformed)
+	require.ErrorIs(t, reading.VerifyPossession(signed(t, signer), key, pump7), reading.ErrMalformed)
 }
 
 func TestATokenWithBadNamesIsNotSigned(t *testing.T) {
@@ -58,7 +69,7 @@ func TestATokenWithBadNamesIsNotSigned(t *testing.T) {
 		{"pump-7", strings.Repeat("o", 256), "anchors"}, {"pump-7", "Org1MSP", strings.Repeat("c", 256)},
 		{"pump-7", "\xff", "anchors"},
 	} {
-		_, err := reading.SignPossession(edSigner(t), names[0], names[1], names[2])
+		_, err := reading.SignPossession(edSigner(t), pump(names[0], names[1], names[2]))
 		require.ErrorIs(t, err, reading.ErrMalformed, names)
 	}
 }
@@ -66,10 +77,10 @@ func TestATokenWithBadNamesIsNotSigned(t *testing.T) {
 func TestATokenThatIsNotStrictlyOneIsRefused(t *testing.T) {
 	signer := edSigner(t)
 	key, id := signer.Key(), signer.Key().ID()
-	tokenHeader := func() labels { return labels{1: -8, 4: id[:], 16: reading.PossessionType} }
+	tokenHeader := func() labels { return labels{1: -8, 4: id[:], 16: "application/anchorline-possession+cwt"} }
 	tokenClaims := func() labels { return labels{1: "pump-7", 2: "Org1MSP", 3: "anchors"} }
 	verify := func(token []byte) error {
-		return reading.VerifyPossession(token, key, "pump-7", "Org1MSP", "anchors")
+		return reading.VerifyPossession(token, key, pump7)
 	}
 	require.NoError(t, verify(assemble(t, signer, deterministic(t, tokenHeader()), deterministic(t, tokenClaims()))))
 	for name, c := range map[string]struct {
@@ -89,7 +100,7 @@ func TestATokenThatIsNotStrictlyOneIsRefused(t *testing.T) {
 		c.change(h, claims)
 		require.ErrorIs(t, verify(assemble(t, signer, deterministic(t, h), deterministic(t, claims))), c.want, name)
 	}
-	good, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	good, err := reading.SignPossession(signer, pump7)
 	require.NoError(t, err)
 	require.ErrorIs(t, verify(append(bytes.Clone(good), 0)), reading.ErrMalformed)
 	require.ErrorIs(t, verify(make([]byte, reading.MaxTokenSize+1)), reading.ErrTooLarge)
@@ -101,7 +112,7 @@ func TestATokenThatIsNotStrictlyOneIsRefused(t *testing.T) {
 func TestARotationWithAnotherConfirmationIsRefused(t *testing.T) {
 	signer := edSigner(t)
 	id, newKey := signer.Key().ID(), esSigner(t).Key()
-	protected := deterministic(t, labels{1: -8, 4: id[:], 16: reading.RotationType})
+	protected := deterministic(t, labels{1: -8, 4: id[:], 16: "application/anchorline-rotation+cwt"})
 	for name, confirmation := range map[string]any{
 		"none":           labels{},
 		"bytes":          newKey.Bytes(),
@@ -110,17 +121,17 @@ func TestARotationWithAnotherConfirmationIsRefused(t *testing.T) {
 		"a private part": labels{1: labels{1: 1, -1: 6, -2: edSigner(t).Key().Bytes()[7:], -4: make([]byte, 32)}},
 	} {
 		payload := deterministic(t, labels{1: "pump-7", 2: "Org1MSP", 3: "anchors", 8: confirmation})
-		err := reading.VerifyRotation(assemble(t, signer, protected, payload), signer.Key(), "pump-7", "Org1MSP", "anchors", newKey)
+		err := reading.VerifyRotation(assemble(t, signer, protected, payload), signer.Key(), pump7, newKey)
 		require.ErrorIs(t, err, reading.ErrMalformed, name)
 	}
 }
 
 func TestTheGoldenTokensAreReadAndWrittenToTheByte(t *testing.T) {
 	signer, newKey := edSigner(t), esSigner(t)
-	possession, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	possession, err := reading.SignPossession(signer, pump7)
 	require.NoError(t, err)
 	require.Equal(t, golden(t, "possession", possession), possession)
-	rotation, err := reading.SignRotation(signer, "pump-7", "Org1MSP", "anchors", newKey.Key())
+	rotation, err := reading.SignRotation(signer, pump7, newKey.Key())
 	require.NoError(t, err)
 	require.Equal(t, golden(t, "rotation", rotation), rotation)
 	for _, token := range [][]byte{possession, rotation} {
@@ -128,25 +139,25 @@ func TestTheGoldenTokensAreReadAndWrittenToTheByte(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, token, m.Encode())
 	}
-	require.NoError(t, reading.VerifyPossession(golden(t, "possession", possession), signer.Key(), "pump-7", "Org1MSP", "anchors"))
-	require.NoError(t, reading.VerifyRotation(golden(t, "rotation", rotation), signer.Key(), "pump-7", "Org1MSP", "anchors", newKey.Key()))
+	require.NoError(t, reading.VerifyPossession(golden(t, "possession", possession), signer.Key(), pump7))
+	require.NoError(t, reading.VerifyRotation(golden(t, "rotation", rotation), signer.Key(), pump7, newKey.Key()))
 }
 
 // FuzzTokens looks for a token that verifies but is not one that was signed. Ed25519
 // signatures of a fixed key over fixed claims have one form only.
 func FuzzTokens(f *testing.F) {
 	signer, key := edSigner(f), edSigner(f).Key()
-	possession, err := reading.SignPossession(signer, "pump-7", "Org1MSP", "anchors")
+	possession, err := reading.SignPossession(signer, pump7)
 	require.NoError(f, err)
-	rotation, err := reading.SignRotation(signer, "pump-7", "Org1MSP", "anchors", key)
+	rotation, err := reading.SignRotation(signer, pump7, key)
 	require.NoError(f, err)
 	f.Add(possession)
 	f.Add(rotation)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if reading.VerifyPossession(data, key, "pump-7", "Org1MSP", "anchors") == nil {
+		if reading.VerifyPossession(data, key, pump7) == nil {
 			require.Equal(t, possession, data)
 		}
-		if reading.VerifyRotation(data, key, "pump-7", "Org1MSP", "anchors", key) == nil {
+		if reading.VerifyRotation(data, key, pump7, key) == nil {
 			require.Equal(t, rotation, data)
 		}
 	})

@@ -184,7 +184,7 @@ func TestAReadingThatIsNotStrictlyOneIsRefused(t *testing.T) {
 		"no content type":      {func(h, _ labels) { delete(h, 3) }, reading.ErrMalformed},
 		"no claims":            {func(h, _ labels) { delete(h, 15) }, reading.ErrMalformed},
 		"claims not a map":     {func(h, _ labels) { h[15] = "pump-7" }, reading.ErrMalformed},
-		"possession's type":    {func(h, _ labels) { h[16] = reading.PossessionType }, reading.ErrWrongType},
+		"possession's type":    {func(h, _ labels) { h[16] = "application/anchorline-possession+cwt" }, reading.ErrWrongType},
 		"unknown critical":     {func(h, _ labels) { h[2], h[99] = []any{99}, 1 }, reading.ErrUnknownCritical},
 		"critical claim":       {func(h, _ labels) { h[2] = []any{-70001} }, reading.ErrUnknownCritical},
 		"ES384":                {func(h, _ labels) { h[1] = -35 }, reading.ErrUnsupportedAlgorithm},

@@ -17,6 +17,10 @@ const (
 	// maxSet is the number of devices that one decision may be about, and the number of index
 	// entries that may be read to find them.
 	maxSet = 500
+	// maxDecision is the size in bytes of the largest decision: when it is recorded, it is in the
+	// transaction three times, as the record, in the event and as the answer, and Fabric's clients
+	// and peers take messages of some MiB.
+	maxDecision = 1 << 20
 	// defaultTTL and maxTTL are how long a recorded decision holds, in milliseconds: an hour
 	// unless the request says otherwise, 30 days at most.
 	defaultTTL = 3_600_000
@@ -133,11 +137,24 @@ func decide(tx *transaction, req decideRequest) (record.Decision, error) {
 		Devices: []record.DeviceDecision{},
 	}
 	for _, d := range devices {
-		one := set.Decide(principal, req.Action, d, req.Context, tx.now)
+		one, _ := set.Decide(principal, req.Action, d, req.Context, tx.now)
 		decision.Allowed = decision.Allowed && one.Allowed
 		decision.Devices = append(decision.Devices, one)
 	}
-	return decision, nil
+	return decision, fits(decision)
+}
+
+// fits refuses a decision that is too large to be put on record.
+func fits(d record.Decision) error {
+	data, err := record.Encode(d)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxDecision {
+		return record.Errorf(record.InvalidArgument, "field \"resource\": the decision about %d devices has %d bytes, more than %d; ask about fewer at a time",
+			len(d.Devices), len(data), maxDecision)
+	}
+	return nil
 }
 
 // requestAccess handles access:Request. A refusal goes on record too.
@@ -196,7 +213,7 @@ func (tx *transaction) resources(r record.AccessResource) ([]record.Device, stri
 	}
 	object, attributes := record.DeviceOwnerIndex, []string{r.Owner}
 	if names := sortedNames(r.Attributes); len(names) > 0 {
-		object, attributes = record.DeviceAttributeIndex, []string{names[0], r.Attributes[names[0]]}
+		object, attributes = record.DeviceAttributeIndex, []string{names[0], r.Attributes[names[0]], r.Owner}
 	}
 	keys, err := tx.scan(object, attributes)
 	if err != nil {
@@ -248,8 +265,22 @@ func (tx *transaction) scan(object string, attributes []string) ([]string, error
 	return keys, nil
 }
 
-// policySet reads an organisation's policies in force.
+// policySet reads an organisation's policies in force, ready to decide.
 func (tx *transaction) policySet(owner string) (*policy.Set, error) {
+	inForce, err := tx.policiesInForce(owner)
+	if err != nil {
+		return nil, err
+	}
+	set, err := policy.NewSet(inForce)
+	if err != nil {
+		return nil, record.Errorf(record.Internal, "%v", err)
+	}
+	return set, nil
+}
+
+// policiesInForce reads an organisation's policies in force. The range is checked again at commit,
+// so that none is added beyond what policies:Put allows.
+func (tx *transaction) policiesInForce(owner string) ([]record.Policy, error) {
 	rows, err := tx.stub.GetStateByPartialCompositeKey(record.PolicyObject, []string{owner})
 	if err != nil {
 		return nil, record.Errorf(record.Internal, "read the policies of %s: %v", owner, err)
@@ -265,19 +296,11 @@ func (tx *transaction) policySet(owner string) (*policy.Set, error) {
 		if err := decodeState(row.GetKey(), row.GetValue(), &p); err != nil {
 			return nil, err
 		}
-		if !p.Active {
-			continue
+		if p.Active {
+			inForce = append(inForce, p)
 		}
-		if len(inForce) == record.MaxPolicies {
-			return nil, record.Errorf(record.Conflict, "%s has more than %d policies in force; revoke some", owner, record.MaxPolicies)
-		}
-		inForce = append(inForce, p)
 	}
-	set, err := policy.NewSet(inForce)
-	if err != nil {
-		return nil, record.Errorf(record.Internal, "%v", err)
-	}
-	return set, nil
+	return inForce, nil
 }
 
 // getAccess handles access:Get.

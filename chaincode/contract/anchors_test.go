@@ -84,7 +84,7 @@ func TestAStreamOpensOnce(t *testing.T) {
 	signer := w.stream(w.bridge1, "bridge-1")
 	request := object{
 		"id": "bridge-1", "key": signer.Key().Text(),
-		"proof": possession(t, signer, "bridge-1", "Org1MSP", w.ledger.Channel),
+		"proof": streamPossession(t, signer, "bridge-1", "Org1MSP", w.ledger.Channel),
 	}
 	p := w.ledger.Propose(w.cc, w.bridge1, "anchors:OpenStream", text(t, request))
 	require.Equal(t, w.query(w.admin1, "anchors:GetStream", "bridge-1"), string(p.Response.GetPayload()))
@@ -93,7 +93,7 @@ func TestAStreamOpensOnce(t *testing.T) {
 	other := newSigner(t, "EdDSA")
 	w.refused(record.AlreadyExists, w.bridge1, "anchors:OpenStream", object{
 		"id": "bridge-1", "key": other.Key().Text(),
-		"proof": possession(t, other, "bridge-1", "Org1MSP", w.ledger.Channel),
+		"proof": streamPossession(t, other, "bridge-1", "Org1MSP", w.ledger.Channel),
 	})
 	w.submit(w.admin2, "roles:Grant", object{"role": "bridge", "unit": "admin"})
 	w.refused(record.AlreadyExists, w.admin2, "anchors:OpenStream", request)

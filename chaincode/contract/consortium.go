@@ -78,12 +78,14 @@ func approve(tx *transaction, req termsRequest) (consortiumState, error) {
 		return consortiumState{}, err
 	}
 	terms := req.terms()
-	if !slices.Contains(terms.Organisations, tx.caller.MSP) {
-		return consortiumState{}, record.Errorf(record.InvalidArgument, "request: field \"organisations\": does not name the caller's own, %s", tx.caller.MSP)
-	}
 	current, err := tx.consortium()
 	if err != nil {
 		return consortiumState{}, err
+	}
+	// An organisation that leaves approves the terms of those that stay.
+	if !slices.Contains(concerned(current, terms), tx.caller.MSP) {
+		return consortiumState{}, record.Errorf(record.InvalidArgument,
+			"request: field \"organisations\": names neither the caller's own, %s, nor is it in the terms in force", tx.caller.MSP)
 	}
 	approvals, err := tx.approvals(current, terms)
 	if err != nil {
@@ -167,7 +169,9 @@ func concerned(current *record.Terms, next record.Terms) []string {
 	return slices.Compact(all)
 }
 
-// approvals reads what the organisations concerned approve, sorted by MSP ID.
+// approvals reads what the organisations concerned approve, sorted by MSP ID. An organisation's
+// own peers alone can write its approval, whatever chaincode they run: so the key says whose it
+// is, never the record, and one that says otherwise approves nothing.
 func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]record.Approval, error) {
 	found := []record.Approval{}
 	for _, msp := range concerned(current, next) {
@@ -176,7 +180,7 @@ func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]re
 		if err != nil {
 			return nil, err
 		}
-		if there {
+		if there && a.MSP == msp {
 			found = append(found, a)
 		}
 	}
@@ -189,7 +193,17 @@ func getConsortium(tx *transaction) (consortiumState, error) {
 	if err != nil {
 		return consortiumState{}, err
 	}
-	approvals, _, err := collect[record.Approval](tx, paging{size: record.MaxOrganisations}, record.ApprovalObject)
+	approvals := []record.Approval{}
+	_, err = tx.page(paging{size: maxPage}, record.ApprovalObject, nil, func(key string, value []byte) error {
+		var a record.Approval
+		if err := decodeState(key, value, &a); err != nil {
+			return err
+		}
+		if key == record.ApprovalKey(a.MSP) {
+			approvals = append(approvals, a)
+		}
+		return nil
+	})
 	return consortiumState{Terms: terms, Approvals: approvals}, err
 }
 

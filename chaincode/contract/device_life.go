@@ -101,15 +101,15 @@ func rotateKey(tx *transaction, req rotateRequest) (record.Device, error) {
 	if current, open := old.CurrentKey(); open && current.Public == req.Key {
 		return old, nil
 	}
-	if err := alive(old); err != nil {
+	if err := rotatable(old, req); err != nil {
 		return record.Device{}, err
 	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, old.Owner, tx.channel)
+	key, err := proveKey(req.Key, req.Proof, tx.deviceSubject(old.ID, old.Owner))
 	if err != nil {
 		return record.Device{}, err
 	}
 	if req.Authorization != "" {
-		if err := authorizeRotation(req.Authorization, old.Keys, old.ID, old.Owner, key, tx.channel); err != nil {
+		if err := authorizeRotation(req.Authorization, old.Keys, tx.deviceSubject(old.ID, old.Owner), key); err != nil {
 			return record.Device{}, err
 		}
 	}
@@ -129,6 +129,16 @@ func (tx *transaction) rotatableDevice(req rotateRequest) (record.Device, error)
 		return record.Device{}, err
 	}
 	return tx.device(req.ID)
+}
+
+// rotatable refuses a device that is revoked, and one that is suspended unless a registrar gives
+// a reason: whoever holds the key that is under suspicion must not get another one by it.
+func rotatable(d record.Device, req rotateRequest) error {
+	if d.Status == record.Suspended && req.Authorization != "" {
+		return record.Errorf(record.Conflict,
+			"device %q is suspended, so its key cannot authorise another; a registrar of %s can resume it, or rotate the key with a reason", d.ID, d.Owner)
+	}
+	return alive(d)
 }
 
 // suspend handles Suspend.

@@ -157,8 +157,8 @@ func TestADeviceIsTransferredInTwoSteps(t *testing.T) {
 	require.Equal(t, []string{"pump-1"}, w.list(object{"owner": "Org2MSP"}))
 	require.Empty(t, w.list(object{"owner": "Org1MSP"}))
 	w.refused(record.Forbidden, w.admin1, "devices:Suspend", object{"id": "pump-1"})
-	w.submit(w.admin2, "devices:Suspend", object{"id": "pump-1"})
 	w.submit(w.admin2, "devices:RotateKey", w.rotation("pump-1", "Org2MSP", old, newSigner(t, "EdDSA")))
+	w.submit(w.admin2, "devices:Suspend", object{"id": "pump-1"})
 	// The old owner's late retry must not pass for success.
 	w.refused(record.AlreadyExists, w.admin1, "devices:Register", w.registration("pump-1", "Org1MSP", old))
 }

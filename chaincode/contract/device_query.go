@@ -43,7 +43,7 @@ func (r deviceListRequest) validate() error {
 func (r deviceListRequest) index() (object string, attributes []string) {
 	switch {
 	case r.Attribute != nil:
-		return record.DeviceAttributeIndex, []string{r.Attribute.Name, r.Attribute.Value}
+		return record.DeviceAttributeIndex, given(r.Attribute.Name, r.Attribute.Value, r.Owner)
 	case r.Type != "":
 		return record.DeviceTypeIndex, []string{r.Type}
 	case r.Owner != "":
@@ -202,7 +202,7 @@ func deviceHistory(tx *transaction, req historyRequest) (history, error) {
 	}
 	defer rows.Close() //nolint:errcheck // nothing was written; the peer frees it at the end anyway
 	page := history{Changes: []deviceChange{}}
-	skipping := req.After != ""
+	skipping, size := req.After != "", 0
 	for rows.HasNext() {
 		row, err := rows.Next()
 		if err != nil {
@@ -212,7 +212,8 @@ func deviceHistory(tx *transaction, req historyRequest) (history, error) {
 			skipping = row.GetTxId() != req.After
 			continue
 		}
-		if len(page.Changes) == (paging{size: req.PageSize}).rows() {
+		full := len(page.Changes) == (paging{size: req.PageSize}).rows()
+		if size += len(row.GetValue()); full || size > maxPageBytes && len(page.Changes) > 0 {
 			page.After = page.Changes[len(page.Changes)-1].TxID
 			return page, nil
 		}

@@ -117,7 +117,7 @@ func registerOne(tx *transaction, req registerRequest) (record.Device, bool, err
 	if err != nil || found {
 		return known, false, err
 	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, tx.caller.MSP, tx.channel)
+	key, err := proveKey(req.Key, req.Proof, tx.deviceSubject(req.ID, tx.caller.MSP))
 	if err != nil {
 		return record.Device{}, false, err
 	}

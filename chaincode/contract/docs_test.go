@@ -153,7 +153,7 @@ func storedRecords() []struct {
 		{record.StreamType, "stream, id", record.Stream{}},
 		{record.HeadType, "head, stream", record.Head{}},
 		{record.AnchorEntryType, "anchor, stream, number", record.AnchorEntry{}},
-		{record.EquivocationType, "equivocation, stream, number, claimed hash", record.EquivocationReport{}},
+		{record.EquivocationType, "equivocation, stream, number, claimed hash, claimed root", record.EquivocationReport{}},
 		{record.GrantType, "grant, MSP ID, role, how, subject", record.Grant{}},
 		{record.ConsortiumType, "consortium", record.Consortium{}},
 		{record.ApprovalType, "approval, MSP ID", record.Approval{}},

@@ -59,19 +59,23 @@ func reportEquivocation(tx *transaction, req equivocationRequest) (record.Equivo
 	if err != nil {
 		return record.EquivocationReport{}, err
 	}
-	if entry.Hash == report.Claimed {
+	// An anchor's hash covers its root: another root under the same hash is another anchor's.
+	if entry.Hash == report.Claimed && entry.Anchor.Root == report.Root {
 		return record.EquivocationReport{}, record.Errorf(record.Conflict, "number %d of stream %q is anchored as %s: that is no equivocation",
 			report.Number, report.Stream, entry.Hash)
-	}
-	key := record.EquivocationKey(report.Stream, report.Number, report.Claimed)
-	var known record.EquivocationReport
-	found, err := tx.get(key, &known)
-	if err != nil || found {
-		return known, err
 	}
 	s, err := tx.stream(report.Stream)
 	if err != nil {
 		return record.EquivocationReport{}, err
+	}
+	if err := accusing(s, report.Key, entry.LedgerTime); err != nil {
+		return record.EquivocationReport{}, err
+	}
+	key := record.EquivocationKey(report)
+	var known record.EquivocationReport
+	found, err := tx.get(key, &known)
+	if err != nil || found {
+		return known, err
 	}
 	report.Type, report.Version, report.Anchored = record.EquivocationType, record.Version, entry.Hash
 	report.By, report.TxID, report.Reported = tx.caller.MSP, tx.stub.GetTxID(), tx.now
@@ -79,6 +83,22 @@ func reportEquivocation(tx *transaction, req equivocationRequest) (record.Equivo
 		return record.EquivocationReport{}, err
 	}
 	return report, tx.emit(Event{Name: EquivocationReported, ID: s.ID, Owner: s.Owner, Equivocation: &report})
+}
+
+// accusing refuses a key whose signature says nothing against the stream, because anybody may have
+// made it: one that was retired before the ledger took the anchor, and one that an admin replaced
+// with a reason. A bridge that merely rotates its key still answers for what the old one signed.
+func accusing(s record.Stream, id string, at int64) error {
+	key, _ := record.FindKey(s.Keys, id)
+	switch {
+	case key.Until != 0 && key.Reason != "":
+		return record.Errorf(record.Conflict, "key %s is no evidence against stream %q: it was replaced for this reason: %s", id, s.ID, key.Reason)
+	case key.Until != 0 && key.Until <= at:
+		return record.Errorf(record.Conflict, "key %s is no evidence against stream %q: it was retired at %d, before the ledger took the anchor at %d",
+			id, s.ID, key.Until, at)
+	default:
+		return nil
+	}
 }
 
 // evidence verifies that the stream stands for what the request shows.
@@ -102,7 +122,7 @@ func (tx *transaction) ownAnchor(text string) (record.EquivocationReport, error)
 	if _, err := tx.bridgesStream(a.Stream); err != nil {
 		return record.EquivocationReport{}, err
 	}
-	return record.EquivocationReport{Stream: a.Stream, Number: a.Number, Claimed: a.HashText(), Anchor: &a}, nil
+	return record.EquivocationReport{Stream: a.Stream, Number: a.Number, Claimed: a.HashText(), Root: a.Root, Anchor: &a}, nil
 }
 
 // signedReceipt takes a receipt that one of the stream's keys signed over another anchor.
@@ -142,7 +162,8 @@ func (tx *transaction) signedReceipt(text, rootText string) (record.Equivocation
 		return record.EquivocationReport{}, invalid("receipt", err)
 	}
 	return record.EquivocationReport{
-		Stream: s.ID, Number: r.Claims.Number, Claimed: hex.EncodeToString(r.Claims.Anchor[:]), Receipt: text,
+		Stream: s.ID, Number: r.Claims.Number, Claimed: hex.EncodeToString(r.Claims.Anchor[:]), Root: rootText,
+		Receipt: text, Key: stored.ID,
 	}, nil
 }
 

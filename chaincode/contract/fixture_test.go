@@ -182,12 +182,20 @@ func (w *world) rotation(id, msp string, old, next cose.Signer) object {
 	}
 }
 
+// streamRotation is a valid request to rotate a stream's key, authorised by the old one.
+func (w *world) streamRotation(id, msp string, old, next cose.Signer) object {
+	s := reading.Subject{Kind: reading.StreamKey, ID: id, Owner: msp, Channel: w.ledger.Channel}
+	return object{
+		"id": id, "key": next.Key().Text(), "proof": possessionOf(w.t, next, s), "authorization": authorizationOf(w.t, old, next, s),
+	}
+}
+
 // stream opens a stream of organisation 1's bridge.
 func (w *world) stream(bridge ledgertest.Identity, id string) cose.Signer {
 	w.t.Helper()
 	signer := newSigner(w.t, "EdDSA")
 	w.submit(bridge, "anchors:OpenStream", object{
-		"id": id, "key": signer.Key().Text(), "proof": possession(w.t, signer, id, bridge.MSP, w.ledger.Channel),
+		"id": id, "key": signer.Key().Text(), "proof": streamPossession(w.t, signer, id, bridge.MSP, w.ledger.Channel),
 	})
 	return signer
 }
@@ -214,7 +222,18 @@ func canonical(t testing.TB, a record.Anchor) string {
 // possession is the proof that signer's key is held, as an argument.
 func possession(t testing.TB, signer cose.Signer, id, msp, channel string) string {
 	t.Helper()
-	token, err := reading.SignPossession(signer, id, msp, channel)
+	return possessionOf(t, signer, reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: msp, Channel: channel})
+}
+
+// streamPossession is the same of a stream's key.
+func streamPossession(t testing.TB, signer cose.Signer, id, msp, channel string) string {
+	t.Helper()
+	return possessionOf(t, signer, reading.Subject{Kind: reading.StreamKey, ID: id, Owner: msp, Channel: channel})
+}
+
+func possessionOf(t testing.TB, signer cose.Signer, s reading.Subject) string {
+	t.Helper()
+	token, err := reading.SignPossession(signer, s)
 	require.NoError(t, err)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
@@ -222,7 +241,12 @@ func possession(t testing.TB, signer cose.Signer, id, msp, channel string) strin
 // authorization is the old key's consent to the next, as an argument.
 func authorization(t testing.TB, old, next cose.Signer, id, msp, channel string) string {
 	t.Helper()
-	token, err := reading.SignRotation(old, id, msp, channel, next.Key())
+	return authorizationOf(t, old, next, reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: msp, Channel: channel})
+}
+
+func authorizationOf(t testing.TB, old, next cose.Signer, s reading.Subject) string {
+	t.Helper()
+	token, err := reading.SignRotation(old, s, next.Key())
 	require.NoError(t, err)
 	return base64.RawURLEncoding.EncodeToString(token)
 }

@@ -4,6 +4,7 @@ package contract
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -114,6 +115,9 @@ func (tx *transaction) checkReceipt(entry record.AnchorEntry, leaf, proof []byte
 	if reason := checkPath(entry, leaf, r.Size, r.Index, r.Path); reason != "" {
 		return reason, nil
 	}
+	if reason, err := tx.checkClaims(entry, r.Claims); reason != "" || err != nil {
+		return reason, err
+	}
 	s, err := tx.stream(entry.Anchor.Stream)
 	if err != nil {
 		return "", err
@@ -130,6 +134,25 @@ func (tx *transaction) checkReceipt(entry record.AnchorEntry, leaf, proof []byte
 		return err.Error(), nil
 	}
 	return "", nil
+}
+
+// checkClaims returns what a receipt says that the ledger knows otherwise. The block's number is
+// not compared: a chaincode does not know it.
+func (tx *transaction) checkClaims(entry record.AnchorEntry, c receipt.Claims) (string, error) {
+	here, err := tx.ledgerName()
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case c.Ledger != here:
+		return fmt.Sprintf("the receipt is of the ledger %.100q; this is %q", c.Ledger, here), nil
+	case hex.EncodeToString(c.Transaction[:]) != entry.TxID:
+		return fmt.Sprintf("the receipt names the transaction %x; the anchor's is %s", c.Transaction, entry.TxID), nil
+	case c.LedgerTime != entry.LedgerTime:
+		return fmt.Sprintf("the receipt says that the ledger took the batch at %d; it did at %d", c.LedgerTime, entry.LedgerTime), nil
+	default:
+		return "", nil
+	}
 }
 
 // checkPath returns why a path does not lead from the leaf to the anchored root.

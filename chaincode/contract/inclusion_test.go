@@ -250,12 +250,12 @@ func TestAStreamsKeyIsRotatedByItsBridgeOrItsAdmin(t *testing.T) {
 	w := newWorld(t)
 	first := w.stream(w.bridge1, "bridge-1")
 	second, third := newSigner(t, "ES256"), newSigner(t, "EdDSA")
-	w.refused(record.Forbidden, w.admin1, "anchors:RotateStreamKey", w.rotation("bridge-1", "Org1MSP", first, second))
-	s := decode[record.Stream](t, w.submit(w.bridge1, "anchors:RotateStreamKey", w.rotation("bridge-1", "Org1MSP", first, second)))
+	w.refused(record.Forbidden, w.admin1, "anchors:RotateStreamKey", w.streamRotation("bridge-1", "Org1MSP", first, second))
+	s := decode[record.Stream](t, w.submit(w.bridge1, "anchors:RotateStreamKey", w.streamRotation("bridge-1", "Org1MSP", first, second)))
 	require.Len(t, s.Keys, 2)
 	lost := object{
 		"id": "bridge-1", "key": third.Key().Text(), "reason": "lost",
-		"proof": possession(t, third, "bridge-1", "Org1MSP", w.ledger.Channel),
+		"proof": streamPossession(t, third, "bridge-1", "Org1MSP", w.ledger.Channel),
 	}
 	w.refused(record.Forbidden, w.bridge1, "anchors:RotateStreamKey", lost)
 	w.refused(record.Forbidden, w.admin2, "anchors:RotateStreamKey", lost)
@@ -324,4 +324,14 @@ func TestAnchorsAreListedByTheDayTheyBegan(t *testing.T) {
 		Bookmark string          `json:"bookmark"`
 	}
 	require.Len(t, decode[streams](t, w.query(w.admin1, "anchors:ListStreams", object{})).Streams, 2)
+}
+
+// otherTree is the tree of the batch without its last reading.
+func (w *world) otherTree(b batch) *merkle.Tree {
+	w.t.Helper()
+	var leaves []merkle.Hash
+	for _, r := range b.readings[:len(b.readings)-1] {
+		leaves = append(leaves, merkle.LeafHash(r))
+	}
+	return merkle.New(leaves)
 }

@@ -159,7 +159,7 @@ func enrol(tx *transaction, req enrolRequest) (record.Device, error) {
 	if err != nil {
 		return record.Device{}, err
 	}
-	if err := provePossession(key, req.Proof, req.ID, req.Owner, tx.channel); err != nil {
+	if err := provePossession(key, req.Proof, tx.deviceSubject(req.ID, req.Owner)); err != nil {
 		return record.Device{}, err
 	}
 	// The same device again is the same key, whatever the chain above it.

@@ -98,7 +98,7 @@ func (l *lives) rotate(rt *rapid.T) {
 		next = l.model.keys[0]
 	}
 	want := record.Code("") // whoever carries it
-	if l.revoked() || reuse {
+	if l.revoked() || l.model.status == record.Suspended || reuse {
 		want = record.Conflict
 	}
 	current := l.model.keys[len(l.model.keys)-1]

@@ -173,7 +173,7 @@ func (n *network) agree() {
 	n.submit(n.admin1, "roles:Grant", object{"role": "bridge", "unit": "admin"})
 }
 
-// registration is a valid request to register a device or to open a stream.
+// registration is a valid request to register a device.
 func (n *network) registration(id, msp string) (object, cose.Signer) {
 	signer := newSigner(n.t, "EdDSA")
 	return object{"id": id, "key": signer.Key().Text(), "proof": possession(n.t, signer, id, msp, "mychannel")}, signer
@@ -196,8 +196,10 @@ func aRogueOnOneOrganisationsPeerChangesNothing(n *network) {
 	ours, _ := n.registration("ours", "Org1MSP")
 	n.submit(n.admin2, "devices:Register", theirs)
 	n.submit(n.admin1, "devices:Register", ours)
-	stream, _ := n.registration("stream", "Org1MSP")
-	n.submit(n.admin1, "anchors:OpenStream", stream)
+	signer := newSigner(t, "EdDSA")
+	n.submit(n.admin1, "anchors:OpenStream", object{
+		"id": "stream", "key": signer.Key().Text(), "proof": streamPossession(t, signer, "stream", "Org1MSP", "mychannel"),
+	})
 	first := anchor("stream", 1, record.ZeroHash)
 	n.submit(n.admin1, "anchors:Anchor", canonical(t, first))
 	keys := []string{
@@ -210,6 +212,11 @@ func aRogueOnOneOrganisationsPeerChangesNothing(n *network) {
 		require.Equal(t, failure, n.alone(n.admin1, "Org1MSP", "rogue:Guard", key), "%q", key)
 		require.Equal(t, failure, n.alone(n.admin2, "Org2MSP", "rogue:Write", key, `{"forged":1}`), "%q", key)
 	}
+	// An organisation alone can write its approval, but not approve for another by it.
+	forged := `{"type":"approval","version":1,"msp":"Org2MSP","terms":{"organisations":["Org1MSP","Org2MSP"],"others":0},"updated":1}`
+	require.Equal(t, peer.TxValidationCode_VALID, n.alone(n.admin1, "Org1MSP", "rogue:Write", record.ApprovalKey("Org1MSP"), forged))
+	n.submit(n.admin1, "consortium:Approve", object{"organisations": []string{"Org1MSP", "Org2MSP"}, "others": 0})
+	require.Equal(t, 1, decode[consortium](t, n.evaluate("consortium:Get")).Terms.Others)
 	// Our own code on one peer does not suffice either; on both it does.
 	suspend := text(t, object{"id": "ours"})
 	require.Equal(t, failure, n.alone(n.admin1, "Org1MSP", "devices:Suspend", suspend))
@@ -242,7 +249,7 @@ func devicesAndStreamsDoNotConflictOnTheLedger(n *network) {
 	for i := range streams {
 		id := fmt.Sprint("stream-", i)
 		signer := newSigner(t, "EdDSA")
-		open := text(t, object{"id": id, "key": signer.Key().Text(), "proof": possession(t, signer, id, "Org1MSP", "mychannel")})
+		open := text(t, object{"id": id, "key": signer.Key().Text(), "proof": streamPossession(t, signer, id, "Org1MSP", "mychannel")})
 		all.Go(func() {
 			err := submit("anchors:OpenStream", open)
 			previous := record.ZeroHash

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 )
@@ -40,7 +41,8 @@ func (p paging) check() error {
 	if p.size < 0 || p.size > maxPage {
 		return fmt.Errorf("field \"pageSize\": must be within 1 and %d", maxPage)
 	}
-	if _, err := base64.RawURLEncoding.DecodeString(p.bookmark); err != nil {
+	// What is not UTF-8 cannot be sent to the peer.
+	if key, err := base64.RawURLEncoding.DecodeString(p.bookmark); err != nil || !utf8.Valid(key) {
 		return errors.New("field \"bookmark\": must be the bookmark of the page before")
 	}
 	return nil

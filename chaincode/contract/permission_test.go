@@ -46,7 +46,7 @@ func permissions() []permission {
 		{function: "devices:RemoveManufacturer", own: registrars, other: registrars},
 		{function: "devices:Enrol", own: carriers, other: carriers},
 		{function: "devices:SetAttributes", own: registrars, revoked: final},
-		{function: "devices:RotateKey", own: carriers, other: carriers, revoked: final},
+		{function: "devices:RotateKey", own: carriers, other: carriers, suspended: record.Conflict, revoked: final},
 		{function: "devices:RotateKey for a reason", own: registrars, revoked: final},
 		{function: "devices:Suspend", own: registrars, revoked: final},
 		{function: "devices:Resume", own: registrars, revoked: final},
@@ -108,8 +108,8 @@ func newStage(t *testing.T) *stage {
 func (s *stage) request(function string, status record.Status, msp string) string {
 	id, channel := string(status), s.ledger.Channel
 	next := newSigner(s.t, "EdDSA")
-	replacement := func(id string) object {
-		return object{"id": id, "key": next.Key().Text(), "proof": possession(s.t, next, id, "Org1MSP", channel), "reason": "lost"}
+	replacement := func(id, proof string) object {
+		return object{"id": id, "key": next.Key().Text(), "proof": proof, "reason": "lost"}
 	}
 	switch function {
 	case "consortium:Approve":
@@ -129,7 +129,7 @@ func (s *stage) request(function string, status record.Status, msp string) strin
 	case "devices:RotateKey":
 		return text(s.t, s.rotation(id, "Org1MSP", s.signers[status], next))
 	case "devices:RotateKey for a reason":
-		return text(s.t, replacement(id))
+		return text(s.t, replacement(id, possession(s.t, next, id, "Org1MSP", channel)))
 	case "devices:Revoke":
 		return text(s.t, object{"id": id, "reason": "broken"})
 	case "devices:Offer":
@@ -137,13 +137,13 @@ func (s *stage) request(function string, status record.Status, msp string) strin
 	case "devices:SetAttributes", "devices:Suspend", "devices:Resume", "devices:WithdrawOffer", "devices:Accept":
 		return text(s.t, object{"id": id})
 	case "anchors:OpenStream":
-		return text(s.t, object{"id": "new", "key": next.Key().Text(), "proof": possession(s.t, next, "new", msp, channel)})
+		return text(s.t, object{"id": "new", "key": next.Key().Text(), "proof": streamPossession(s.t, next, "new", msp, channel)})
 	case "anchors:Anchor":
 		return canonical(s.t, anchor("bridge-1", 2, s.batch.entry.Hash))
 	case "anchors:RotateStreamKey":
-		return text(s.t, s.rotation("bridge-1", "Org1MSP", s.batch.stream, next))
+		return text(s.t, s.streamRotation("bridge-1", "Org1MSP", s.batch.stream, next))
 	case "anchors:RotateStreamKey for a reason":
-		return text(s.t, replacement("bridge-1"))
+		return text(s.t, replacement("bridge-1", streamPossession(s.t, next, "bridge-1", "Org1MSP", channel)))
 	case "anchors:SetBridge":
 		return text(s.t, object{"id": "bridge-1", "bridge": strings.Repeat("0", 64)})
 	case "anchors:ReportEquivocation":

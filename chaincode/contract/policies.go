@@ -141,6 +141,15 @@ func putPolicy(tx *transaction, req policyRequest) (record.Policy, error) {
 	if found && latest.Active && latest.Text == req.Text {
 		return latest, nil
 	}
+	if !latest.Active {
+		inForce, err := tx.policiesInForce(tx.caller.MSP)
+		if err != nil {
+			return record.Policy{}, err
+		}
+		if len(inForce) >= record.MaxPolicies {
+			return record.Policy{}, record.Errorf(record.Conflict, "%s has %d policies in force, which is the most there can be; revoke one first", tx.caller.MSP, len(inForce))
+		}
+	}
 	next := record.Policy{
 		Type: record.PolicyType, Version: record.Version,
 		Owner: tx.caller.MSP, ID: req.ID, Revision: latest.Revision + 1,

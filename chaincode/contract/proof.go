@@ -8,26 +8,36 @@ import (
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
-// proveKey reads a public key and verifies the proof that whoever registers it for id, with
-// this owner and on this channel, holds its private key.
-func proveKey(text, proof, id, owner, channel string) (record.Key, error) {
+// deviceSubject is what a device's tokens are about.
+func (tx *transaction) deviceSubject(id, owner string) reading.Subject {
+	return reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: owner, Channel: tx.channel}
+}
+
+// streamSubject is what a stream's tokens are about.
+func (tx *transaction) streamSubject(id, owner string) reading.Subject {
+	return reading.Subject{Kind: reading.StreamKey, ID: id, Owner: owner, Channel: tx.channel}
+}
+
+// proveKey reads a public key and verifies the proof that whoever registers it for this subject
+// holds its private key.
+func proveKey(text, proof string, s reading.Subject) (record.Key, error) {
 	key, err := cose.ParseKeyText(text)
 	if err != nil {
 		return record.Key{}, invalid("key", err)
 	}
-	if err := provePossession(key, proof, id, owner, channel); err != nil {
+	if err := provePossession(key, proof, s); err != nil {
 		return record.Key{}, err
 	}
 	return storedKey(key), nil
 }
 
 // provePossession verifies a proof of possession of a key.
-func provePossession(key cose.Key, proof, id, owner, channel string) error {
+func provePossession(key cose.Key, proof string, s reading.Subject) error {
 	token, err := decodeBytes(proof)
 	if err != nil {
 		return invalid("proof", err)
 	}
-	if err := reading.VerifyPossession(token, key, id, owner, channel); err != nil {
+	if err := reading.VerifyPossession(token, key, s); err != nil {
 		return invalid("proof", err)
 	}
 	return nil
@@ -39,14 +49,14 @@ func storedKey(key cose.Key) record.Key {
 }
 
 // authorizeRotation verifies the consent of the open key of keys to be replaced by next.
-func authorizeRotation(authorization string, keys []record.Key, id, owner string, next record.Key, channel string) error {
+func authorizeRotation(authorization string, keys []record.Key, s reading.Subject, next record.Key) error {
 	current, open := record.CurrentKey(keys)
 	if !open {
-		return record.Errorf(record.Conflict, "%q has no open key that could authorise another", id)
+		return record.Errorf(record.Conflict, "%q has no open key that could authorise another", s.ID)
 	}
 	oldKey, err := cose.ParseKeyText(current.Public)
 	if err != nil {
-		return record.Errorf(record.Internal, "key %s of %q: %v", current.ID, id, err)
+		return record.Errorf(record.Internal, "key %s of %q: %v", current.ID, s.ID, err)
 	}
 	newKey, err := cose.ParseKeyText(next.Public)
 	if err != nil {
@@ -56,7 +66,7 @@ func authorizeRotation(authorization string, keys []record.Key, id, owner string
 	if err != nil {
 		return invalid("authorization", err)
 	}
-	if err := reading.VerifyRotation(token, oldKey, id, owner, channel, newKey); err != nil {
+	if err := reading.VerifyRotation(token, oldKey, s, newKey); err != nil {
 		return invalid("authorization", err)
 	}
 	return nil

@@ -93,7 +93,7 @@ func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
 		}
 		return record.Stream{}, record.Errorf(record.AlreadyExists, "stream %q is open already, by %s with other content", req.ID, known.Owner)
 	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, tx.caller.MSP, tx.channel)
+	key, err := proveKey(req.Key, req.Proof, tx.streamSubject(req.ID, tx.caller.MSP))
 	if err != nil {
 		return record.Stream{}, err
 	}
@@ -120,12 +120,12 @@ func rotateStreamKey(tx *transaction, req rotateRequest) (record.Stream, error) 
 	if current, open := record.CurrentKey(s.Keys); open && current.Public == req.Key {
 		return s, nil
 	}
-	key, err := proveKey(req.Key, req.Proof, req.ID, s.Owner, tx.channel)
+	key, err := proveKey(req.Key, req.Proof, tx.streamSubject(s.ID, s.Owner))
 	if err != nil {
 		return record.Stream{}, err
 	}
 	if req.Authorization != "" {
-		if err := authorizeRotation(req.Authorization, s.Keys, s.ID, s.Owner, key, tx.channel); err != nil {
+		if err := authorizeRotation(req.Authorization, s.Keys, tx.streamSubject(s.ID, s.Owner), key); err != nil {
 			return record.Stream{}, err
 		}
 	}

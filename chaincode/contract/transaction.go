@@ -43,6 +43,9 @@ func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
 	if err := record.CheckTime("timestamp", now); err != nil {
 		return nil, record.Errorf(record.InvalidArgument, "%v", err)
 	}
+	if now == 0 { // what a proposal without a timestamp has; in records, 0 means that there is no time
+		return nil, record.Errorf(record.InvalidArgument, "field \"timestamp\": the proposal has none; let its client set the time")
+	}
 	return &transaction{
 		stub: stub, caller: who, channel: stub.GetChannelID(), now: now, present: map[string]bool{},
 	}, nil

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cedar-policy/cedar-go"
 
@@ -95,8 +94,11 @@ func NewSet(policies []record.Policy) (*Set, error) {
 
 // Decide tells whether a principal may do something to a device at a time in milliseconds. A
 // policy that cannot be evaluated, because it adds beyond the range of numbers for instance,
-// does not count and is reported.
-func (s *Set) Decide(p Principal, action string, d record.Device, c record.AccessContext, now int64) record.DeviceDecision {
+// does not count and is reported; reasons says why, by policy id. They are for people and belong
+// on no ledger: a policy with more than one fault may give another reason each time.
+func (s *Set) Decide(
+	p Principal, action string, d record.Device, c record.AccessContext, now int64,
+) (answer record.DeviceDecision, reasons map[string]string) {
 	resource := deviceEntity(d)
 	decision, diagnostic := cedar.Authorize(s.policies,
 		cedar.EntityMap{p.entity.UID: p.entity, resource.UID: resource},
@@ -104,29 +106,26 @@ func (s *Set) Decide(p Principal, action string, d record.Device, c record.Acces
 			Principal: p.entity.UID, Action: cedar.NewEntityUID("Action", cedar.String(action)),
 			Resource: resource.UID, Context: contextRecord(c, now),
 		})
-	answer := record.DeviceDecision{
+	answer = record.DeviceDecision{
 		Device: d.ID, Owner: d.Owner, Allowed: decision == cedar.Allow, Policies: []record.PolicyReference{},
 	}
+	reasons = map[string]string{}
 	for _, reason := range diagnostic.Reasons {
 		id := string(reason.PolicyID)
 		answer.Policies = append(answer.Policies, record.PolicyReference{ID: id, Revision: s.revisions[id]})
 	}
 	for _, fault := range diagnostic.Errors {
 		id := string(fault.PolicyID)
-		answer.Errors = append(answer.Errors, record.PolicyError{ID: id, Revision: s.revisions[id], Message: clip(fault.Message)})
+		answer.Errors = append(answer.Errors, record.PolicyReference{ID: id, Revision: s.revisions[id]})
+		reasons[id] = fault.Message
 	}
-	slices.SortFunc(answer.Policies, func(a, b record.PolicyReference) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(answer.Errors, func(a, b record.PolicyError) int { return cmp.Compare(a.ID, b.ID) })
-	return answer
+	slices.SortFunc(answer.Policies, byID)
+	slices.SortFunc(answer.Errors, byID)
+	return answer, reasons
 }
 
-// clip shortens a message to what belongs on a ledger.
-func clip(message string) string {
-	if len(message) <= record.MaxText {
-		return message
-	}
-	return strings.ToValidUTF8(message[:record.MaxText], "")
-}
+// byID orders policies.
+func byID(a, b record.PolicyReference) int { return cmp.Compare(a.ID, b.ID) }
 
 // contextRecord is a context as policies see it: what was not stated is absent.
 func contextRecord(c record.AccessContext, now int64) cedar.Record {

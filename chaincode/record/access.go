@@ -64,21 +64,15 @@ type DeviceDecision struct {
 	Allowed bool   `json:"allowed"`
 	// Policies are those that decided, sorted by id; none when nothing permits.
 	Policies []PolicyReference `json:"policies"`
-	// Errors are of policies that could not be evaluated, and so did not count, sorted by id.
-	Errors []PolicyError `json:"errors,omitempty"`
+	// Errors name the policies that could not be evaluated, and so did not count, sorted by id.
+	// What the evaluator says of them is left out: it may differ between peers.
+	Errors []PolicyReference `json:"errors,omitempty"`
 }
 
 // PolicyReference names a revision of a policy of the device's owner.
 type PolicyReference struct {
 	ID       string `json:"id"`
 	Revision uint64 `json:"revision"`
-}
-
-// PolicyError is why a policy could not be evaluated.
-type PolicyError struct {
-	ID       string `json:"id"`
-	Revision uint64 `json:"revision"`
-	Message  string `json:"message"`
 }
 
 // Access is a decision that was asked for on the record.

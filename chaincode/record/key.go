@@ -34,7 +34,8 @@ const (
 	RevisionObject = "policy~revision"
 	// AccessObject is the object type of an Access: [transaction id].
 	AccessObject = "access"
-	// EquivocationObject is the object type of an EquivocationReport: [stream, number, claimed hash].
+	// EquivocationObject is the object type of an EquivocationReport: [stream, number, claimed
+	// hash, claimed root].
 	EquivocationObject = "equivocation"
 
 	// DeviceOwnerIndex finds devices by owner: [owner, id].
@@ -43,7 +44,9 @@ const (
 	DeviceTypeIndex = "device~type"
 	// DeviceStatusIndex finds devices by status: [status, id].
 	DeviceStatusIndex = "device~status"
-	// DeviceAttributeIndex finds devices by attribute: [name, value, id].
+	// DeviceAttributeIndex finds devices by attribute: [name, value, owner, id]. The owner comes
+	// before the id so that nobody can fill the range that a decision about another's devices
+	// reads.
 	DeviceAttributeIndex = "device~attribute"
 	// AnchorDayIndex finds anchors by the day, UTC, on which their batch began: [day, stream,
 	// number].
@@ -104,8 +107,8 @@ func RevisionKey(owner, id string, revision uint64) string {
 func AccessKey(id string) string { return CompositeKey(AccessObject, id) }
 
 // EquivocationKey is where evidence of equivocation is stored.
-func EquivocationKey(stream string, number uint64, claimed string) string {
-	return CompositeKey(EquivocationObject, stream, Number(number), claimed)
+func EquivocationKey(e EquivocationReport) string {
+	return CompositeKey(EquivocationObject, e.Stream, Number(e.Number), e.Claimed, e.Root)
 }
 
 // AnchorDayKey is the entry of an anchor in the index by day.
@@ -126,7 +129,7 @@ func DeviceIndexKeys(d Device) []string {
 		keys = append(keys, CompositeKey(DeviceTypeIndex, d.DeviceType, d.ID))
 	}
 	for name, value := range d.Attributes {
-		keys = append(keys, CompositeKey(DeviceAttributeIndex, name, value, d.ID))
+		keys = append(keys, CompositeKey(DeviceAttributeIndex, name, value, d.Owner, d.ID))
 	}
 	slices.Sort(keys)
 	return keys

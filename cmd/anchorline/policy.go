@@ -149,7 +149,7 @@ func (c *policyDecideCmd) Run(ctx context.Context, io streams) error {
 			err = printJSON(io.out, d)
 		} else {
 			for _, one := range d.Devices {
-				fmt.Fprintf(io.out, "%s: %s may %s %s%s\n", verdict(one.Allowed), d.Subject, c.Action, one.Device, because(one))
+				fmt.Fprintf(io.out, "%s: %s may %s %s%s\n", verdict(one.Allowed), d.Subject, c.Action, one.Device, because(one, nil))
 			}
 		}
 		if err == nil && !d.Allowed {
@@ -166,13 +166,15 @@ func verdict(allowed bool) string {
 	return "deny"
 }
 
-func because(d record.DeviceDecision) string {
+// because says what decided; reasons say, by policy id, why one could not be evaluated, where that
+// is known.
+func because(d record.DeviceDecision, reasons map[string]string) string {
 	var parts []string
 	for _, p := range d.Policies {
 		parts = append(parts, fmt.Sprintf("%s (revision %d)", p.ID, p.Revision))
 	}
 	for _, e := range d.Errors {
-		parts = append(parts, fmt.Sprintf("%s failed: %s", e.ID, e.Message))
+		parts = append(parts, strings.TrimSuffix(fmt.Sprintf("%s (revision %d) could not be evaluated: %s", e.ID, e.Revision, reasons[e.ID]), ": "))
 	}
 	if len(parts) == 0 {
 		return ": no policy permits it"
@@ -247,7 +249,7 @@ func (c *policyTestCmd) Run(io streams) error {
 	}
 	failed := 0
 	for i, row := range cases {
-		d, err := row.decide(set)
+		d, reasons, err := row.decide(set)
 		if err != nil {
 			return fmt.Errorf("%s, row %d (%s): %w", c.Table, i+1, row.Name, err)
 		}
@@ -256,7 +258,7 @@ func (c *policyTestCmd) Run(io streams) error {
 			mark = "FAIL"
 			failed++
 		}
-		fmt.Fprintf(io.out, "%s  %s: expected %s, is %s%s\n", mark, row.Name, row.Expect, verdict(d.Allowed), because(d))
+		fmt.Fprintf(io.out, "%s  %s: expected %s, is %s%s\n", mark, row.Name, row.Expect, verdict(d.Allowed), because(d, reasons))
 	}
 	fmt.Fprintf(io.out, "%d passed, %d failed\n", len(cases)-failed, failed)
 	if failed > 0 {
@@ -301,15 +303,15 @@ func (c *policyTestCmd) cases() ([]policyCase, error) {
 	return cases, nil
 }
 
-func (row policyCase) decide(set *policy.Set) (record.DeviceDecision, error) {
+func (row policyCase) decide(set *policy.Set) (_ record.DeviceDecision, reasons map[string]string, _ error) {
 	var none record.DeviceDecision
 	if row.Expect != "allow" && row.Expect != "deny" {
-		return none, fmt.Errorf("expect is %q: want allow or deny", row.Expect)
+		return none, nil, fmt.Errorf("expect is %q: want allow or deny", row.Expect)
 	}
 	var who policy.Principal
 	switch {
 	case (row.User == nil) == (row.Subject == nil):
-		return none, errors.New("give either user or subject")
+		return none, nil, errors.New("give either user or subject")
 	case row.User != nil:
 		u := row.User
 		who = policy.User(u.MSP, u.Identity, u.Roles, u.Units, u.Attributes)
@@ -320,7 +322,8 @@ func (row policyCase) decide(set *policy.Set) (record.DeviceDecision, error) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	return set.Decide(who, row.Action, row.Device.record(), record.AccessContext{
+	d, reasons := set.Decide(who, row.Action, row.Device.record(), record.AccessContext{
 		Purpose: row.Context.Purpose, From: millis(row.Context.From), Until: millis(row.Context.Until),
-	}, at.UnixMilli()), nil
+	}, at.UnixMilli())
+	return d, reasons, nil
 }
