@@ -87,6 +87,9 @@ func classify(step, txID string, err error) error {
 		}
 	}
 	text := strings.Join(said, "; ")
+	if asked := new(client.CommitStatusError); errors.As(err, &asked) {
+		text += "; the transaction was submitted and may be in a block"
+	}
 	return &Error{Step: step, TxID: txID, Kind: kindOf(err, text), Err: errors.New(text)}
 }
 

@@ -156,6 +156,29 @@ func TestTransactTriesAgainAfterWhatPasses(t *testing.T) {
 	require.Equal(t, []string{"endorse", "endorse", "submit", "status"}, p.made())
 }
 
+func TestTransactSubmitsTheSameTransactionWhileItsOutcomeIsUnknown(t *testing.T) {
+	away := refusal(codes.Unavailable, "away")
+	for call, made := range map[string][]string{
+		"submit": {"endorse", "submit", "submit", "status"},
+		"status": {"endorse", "submit", "status", "submit", "status"},
+	} {
+		t.Run(call, func(t *testing.T) {
+			p := &peerless{fail: map[string][]error{call: {away, nil}}}
+			result, _, err := connect(t, serve(t, p)).Transact(t.Context(), "f")
+			require.NoError(t, err)
+			require.Equal(t, "endorsed", string(result))
+			require.Equal(t, made, p.made())
+		})
+	}
+}
+
+func TestAStatusThatCannotBeAskedSaysThatTheTransactionMayBeCommitted(t *testing.T) {
+	p := &peerless{fail: map[string][]error{"status": {refusal(codes.PermissionDenied, "access denied")}}}
+	_, _, err := connect(t, serve(t, p)).Transact(t.Context(), "f")
+	require.ErrorIs(t, err, ledger.ErrDenied)
+	require.ErrorContains(t, err, "may be in a block")
+}
+
 func TestTransactDoesNotRepeatARefusal(t *testing.T) {
 	p := &peerless{fail: map[string][]error{"endorse": {refusal(codes.Aborted, "x", "chaincode response 500, FORBIDDEN: no")}}}
 	_, _, err := connect(t, serve(t, p)).Transact(t.Context(), "f")

@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,16 +105,23 @@ const (
 	pause    = 500 * time.Millisecond
 )
 
-// Transact makes one call and waits for its commit, trying again after passing faults. It is for
-// calls that may be made twice, as all of our chaincode's are.
+// Transact makes one call and waits for its commit, trying again after passing faults. While the
+// outcome of a transaction is unknown it submits the same one, so that the answer is that of the
+// call which changed the ledger: a second one would find it done.
 func (c *Client) Transact(ctx context.Context, function string, args ...string) ([]byte, Commit, error) {
+	var p *Prepared
 	var err error
 	for i := range attempts {
-		var p *Prepared
-		if p, err = c.Prepare(ctx, function, args...); err == nil {
+		if p == nil {
+			p, err = c.Prepare(ctx, function, args...)
+		}
+		if p != nil {
 			var commit Commit
 			if commit, err = c.Submit(ctx, p.Bytes); err == nil {
 				return p.Result, commit, nil
+			}
+			if !errors.Is(err, ErrUnknownOutcome) {
+				p = nil
 			}
 		}
 		if !Passing(err) || ctx.Err() != nil {
