@@ -191,6 +191,65 @@ func TestAFolderThatDidNotWriteTheStreamIsRefused(t *testing.T) {
 	require.ErrorIs(t, other.Run(t.Context()), bridge.ErrDiverged)
 }
 
+func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
+	w := newWorld(t)
+	first, stop := w.start()
+	publish := func(id string, key cose.Key) {
+		t.Helper()
+		box, err := device.OpenOutbox(filepath.Join(t.TempDir(), "outbox.db"))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, box.Close()) })
+		d, _ := w.device(id, key, box)
+		_, err = d.Publish(t.Context(), payloads(3)...)
+		require.NoError(t, err)
+	}
+	publish("a", first.Key())
+	anchored := func(b *bridge.Bridge, n uint64) func() bool {
+		return func() bool {
+			s, err := b.Status()
+			return err == nil && s.Receipted >= n
+		}
+	}
+	require.Eventually(t, anchored(first, 3), patience, 5*time.Millisecond)
+	require.NoError(t, stop())
+
+	// Somebody restores a backup beside the bridge that is still there, at a broker of its own.
+	original := w.cfg
+	w.cfg.Dir = filepath.Join(t.TempDir(), "copy")
+	require.NoError(t, os.CopyFS(w.cfg.Dir, os.DirFS(original.Dir)))
+	other, err := broker.Start(broker.Config{
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID("s"), Filter: mqtt.ReadingsFilter, Logger: quiet,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, other.Close()) })
+	w.cfg.Broker = mqtt.Broker{URL: other.URL()}
+	second, stopSecond := w.start()
+	require.Eventually(t, func() bool { s, err := second.Status(); return err == nil && s.Connected }, patience, 5*time.Millisecond)
+	copied := w.cfg
+	w.cfg = original
+	first, stop = w.start()
+	publish("b", first.Key())
+	require.Eventually(t, anchored(first, 6), patience, 5*time.Millisecond)
+	w.cfg = copied
+	publish("c", second.Key())
+
+	require.Eventually(t, func() bool { s, err := second.Status(); return err == nil && s.Halted != nil }, patience, 5*time.Millisecond)
+	evidence, err := w.ledger.Equivocations(t.Context(), "s")
+	require.NoError(t, err)
+	require.Len(t, evidence, 1)
+	err = stopSecond()
+	require.ErrorIs(t, err, ledger.ErrEquivocation)
+	require.ErrorContains(t, err, evidence[0].TxID)
+	s, err := first.Status()
+	require.NoError(t, err)
+	require.NoError(t, s.Halted, "the bridge that is right goes on")
+	b, err := w.ledger.Anchor(t.Context(), "s", evidence[0].Number)
+	require.NoError(t, err)
+	require.Equal(t, b.Hash, evidence[0].Anchored)
+	require.NotEqual(t, b.Hash, evidence[0].Claimed)
+	require.NoError(t, stop())
+}
+
 func TestAFolderInUseKeepsItsKey(t *testing.T) {
 	cfg := bridge.Default()
 	cfg.Dir, cfg.Stream, cfg.Broker = t.TempDir(), "s", mqtt.Broker{URL: "tcp://127.0.0.1:1"}
