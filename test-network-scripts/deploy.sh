@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # deploy.sh: deploys the chaincode as a service: package, install, approve and commit for every
-# organisation, start it, grant roles, and write connection profiles for anchorline.
+# organisation, start it, approve the consortium's terms, grant roles, and write connection
+# profiles for anchorline.
 #
 #   deploy.sh [--dir DIR] [--env FILE] [--name anchorline] [--version 1.0] [--policy EXPRESSION]
 #             [--source FOLDER] [--serve|--no-serve] [--package FILE] [--approve-only]
@@ -38,10 +39,13 @@ source "$ROOT/test-network-scripts/lib/lifecycle.sh"
 source "$ROOT/test-network-scripts/lib/profile.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/roles.sh
 source "$ROOT/test-network-scripts/lib/roles.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/terms.sh
+source "$ROOT/test-network-scripts/lib/terms.sh"
 
 read_arguments() {
 	DIR="" ENVIRONMENT="" NAME=anchorline VERSION=1.0 POLICY="" SOURCE=$ROOT/chaincode
-	SERVE="" PACKAGE="" APPROVE_ONLY="" PROBE='{"Args":["org.hyperledger.fabric:GetMetadata"]}'
+	METADATA='{"Args":["org.hyperledger.fabric:GetMetadata"]}'
+	SERVE="" PACKAGE="" APPROVE_ONLY="" PROBE=$METADATA
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-h | --help) usage && exit 0 ;;
@@ -131,7 +135,7 @@ define() {
 	fi
 	others=$(missing "$sequence")
 	if [ -n "$APPROVE_ONLY" ] || [ -n "$others" ]; then
-		step "not committed; approvals missing: ${others:-none}. Once it is, deploy.sh again grants the roles"
+		step "not committed; approvals missing: ${others:-none}. Once it is, deploy.sh again approves the terms and grants the roles"
 		exit 0
 	fi
 	commit "$sequence"
@@ -146,6 +150,20 @@ probe() {
 		wait_until 30 "$(first_peer "$org") to answer for $NAME" "$WORK/peer.log" answers "$org"
 		step "$(of "$org" MSP_ID): $(first_peer "$org") answers"
 	done
+}
+
+# set_up makes the chaincode ready for use: the terms first, so that what is granted is guarded by
+# them. Only of ours, and only when it answers.
+set_up() {
+	[ "$NAME" = anchorline ] || return 0
+	if ! PROBE=$METADATA answers "${ORGS%% *}" >"$WORK/metadata" 2>&1; then
+		step "the chaincode does not answer yet, so no terms were approved and no roles granted"
+		return
+	fi
+	grep -q '"name":"roles"' "$WORK/metadata" || return 0
+	approve_terms
+	grant_to_claims
+	grant_roles
 }
 
 main() {
@@ -169,14 +187,12 @@ main() {
 	[ "$NAME" = anchorline ] || profiles=$profiles/$NAME
 	write_profiles "$profiles"
 	if [ "$SERVE$PACKAGE" = no ]; then
-		say "run the chaincode with this in its environment, and then deploy.sh again, which grants the roles:"
+		say "run the chaincode with this in its environment, and then deploy.sh again, which approves the terms and grants the roles:"
 		for org in $ORGS; do say "  $(of "$org" MSP_ID): CHAINCODE_ID=$(package_id "$org")"; done
 	fi
 	define
 	if [ "$SERVE$PACKAGE" != no ] && [ -n "$PROBE" ]; then probe; fi
-	if [ "$NAME" = anchorline ] && answers "${ORGS%% *}" >"$WORK/metadata" 2>&1 && grep -q '"name":"roles"' "$WORK/metadata"; then
-		grant_roles
-	fi
+	set_up
 	step "done; profiles for anchorline --fabric are in $profiles"
 }
 

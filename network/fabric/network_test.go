@@ -102,6 +102,7 @@ func TestNetworkStartsDeploysUpgradesStopsAndGoesOn(t *testing.T) {
 	require.NotContains(t, said.String(), "starting ")
 
 	require.NoError(t, network.Deploy(ctx, fabric.Deployment{}))
+	require.Contains(t, said.String(), "the terms are in force")
 	requireAnswer(t, network, "Org1MSP", "User1")
 	requireAnswer(t, network, "Org2MSP", "Admin")
 	require.NoError(t, network.Smoke(ctx, ""))
@@ -113,6 +114,8 @@ func TestNetworkStartsDeploysUpgradesStopsAndGoesOn(t *testing.T) {
 	require.NotContains(t, said.String(), "installing ")
 	require.NotContains(t, said.String(), "approved")
 	require.NotContains(t, said.String(), "committed sequence")
+	require.NotContains(t, said.String(), "approved the terms")
+	require.NotContains(t, said.String(), " made ")
 
 	// Another version is the next sequence; so is another policy of the same version.
 	require.NoError(t, network.Deploy(ctx, fabric.Deployment{Version: "1.1"}))
@@ -156,7 +159,8 @@ func TestOrganisationsDeployEachForItself(t *testing.T) {
 	// deployAs acts for one organisation; of the other it knows the peer only.
 	deployAs := func(mine, other string) string {
 		file := filepath.Join(t.TempDir(), mine+".env")
-		put(t, file, described+"\nORGS="+mine+"\nOTHERS="+other+"\nunset "+other+"_ADMIN_MSP\n")
+		put(t, file, described+"\nORGS="+mine+"\nOTHERS="+other+"\nunset "+other+"_ADMIN_MSP\n"+
+			mine+"_GRANTS='bridge:attribute:anchorline.role=bridge registrar:unit:operations'\n")
 		output, err := exec.CommandContext(t.Context(), script("deploy.sh"), "--dir", network.Dir(), "--env", file, "--serve").CombinedOutput()
 		require.NoError(t, err, string(output))
 		return string(output)
@@ -164,8 +168,19 @@ func TestOrganisationsDeployEachForItself(t *testing.T) {
 	said := deployAs("ORG1", "ORG2")
 	require.Contains(t, said, "not committed; approvals missing: Org2MSP")
 	require.NotContains(t, said, "Org2MSP: approved")
-	require.Contains(t, deployAs("ORG2", "ORG1"), "committed sequence 1 on channel mychannel with AND('Org1MSP.peer','Org2MSP.peer')")
+	said = deployAs("ORG2", "ORG1")
+	require.Contains(t, said, "committed sequence 1 on channel mychannel with AND('Org1MSP.peer','Org2MSP.peer')")
+	require.Contains(t, said, "approvals so far: Org2MSP")
+	require.Contains(t, said, "Org2MSP: made attribute:anchorline.role=bridge bridge")
 	requireAnswer(t, network, "Org2MSP", "User1")
+
+	// Who came first comes once more, now that there is a chaincode to agree on terms with.
+	said = deployAs("ORG1", "ORG2")
+	require.Contains(t, said, "the terms are in force")
+	require.Contains(t, said, "Org1MSP: made unit:operations registrar")
+	said = deployAs("ORG1", "ORG2")
+	require.NotContains(t, said, " made ")
+	require.Contains(t, said, "Org1MSP: unit:operations is registrar")
 }
 
 // requireAnswer calls the deployed chaincode with a real client that knows the profile only.

@@ -17,6 +17,7 @@ describe_network() {
 		setting ORDERER_ADDRESS "127.0.0.1:$(orderer_port 1)"
 		setting ORDERER_TLS_CA "$(orderer_crypto 1)/tls/ca.crt"
 		setting ORGS "ORG1 ORG2"
+		setting CONSORTIUM_OTHERS 1
 		describe_organisation 1
 		describe_organisation 2
 	} >"$DATA/network.env.tmp"

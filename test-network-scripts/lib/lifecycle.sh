@@ -26,6 +26,8 @@ load_environment() {
 	for key in $files; do
 		[ -e "${!key}" ] || die "$1: $key names ${!key}, which is not there"
 	done
+	[[ ${CONSORTIUM_OTHERS:-0} =~ ^[0-9]+$ ]] ||
+		die "$1: CONSORTIUM_OTHERS is a number of organisations, not $CONSORTIUM_OTHERS"
 }
 
 # of ORG KEY prints a value of the environment file, or nothing.

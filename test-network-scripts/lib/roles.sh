@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Roles on the ledger: who of an organisation registers devices, runs a bridge, audits. Granted by
-# the organisation's administrator to single certificates, as a network's CA may put nothing else
-# into them. Sourced after lifecycle.sh, never run.
+# the organisation's administrator to single certificates, or to whoever has an attribute or an
+# organisational unit in theirs. Sourced after lifecycle.sh, never run.
 
 # json_string TEXT prints a JSON string.
 json_string() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
@@ -55,6 +55,39 @@ grant_roles() {
 			invoke "$org" roles:Grant "{\"role\":\"$role\",\"certificate\":\"$hash\"}" ||
 				fail "$(of "$org" MSP_ID): could not make $user $role"
 			step "$(of "$org" MSP_ID): made $user $role"
+		done
+	done
+}
+
+# claim HOW:NAME prints what certificates must say, as a grant's subject on the ledger names it.
+claim() {
+	local what=${1#*:}
+	case $1 in
+	attribute:?*=*)
+		printf '"attribute":{"name":%s,"value":%s}' "$(json_string "${what%%=*}")" "$(json_string "${what#*=}")"
+		;;
+	unit:?*) printf '"unit":%s' "$(json_string "$what")" ;;
+	*) die "a grant to $1: want ROLE:attribute:NAME=VALUE or ROLE:unit:NAME" ;;
+	esac
+}
+
+# grant_to_claims gives every organisation the grants that the environment file names:
+# ORG1_GRANTS="bridge:attribute:anchorline.role=bridge registrar:unit:operations".
+grant_to_claims() {
+	local org grant role subject grants
+	for org in $ORGS; do
+		for grant in $(of "$org" GRANTS); do
+			role=${grant%%:*}
+			subject=$(claim "${grant#*:}")
+			grants=$(query_as "$org" "$(of "$org" ADMIN_MSP)" roles:List "{\"role\":\"$role\",\"pageSize\":1000}")
+			# A line per grant.
+			if printf '%s' "${grants//'{"active":'/$'\n'}" | grep '^true,' | saw -F "\"subject\":{$subject},"; then
+				step "$(of "$org" MSP_ID): ${grant#*:} is $role"
+				continue
+			fi
+			invoke "$org" roles:Grant "{\"role\":\"$role\",$subject}" ||
+				fail "$(of "$org" MSP_ID): could not make ${grant#*:} $role"
+			step "$(of "$org" MSP_ID): made ${grant#*:} $role"
 		done
 	done
 }
