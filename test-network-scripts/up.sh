@@ -45,14 +45,22 @@ read_arguments() {
 	fi
 }
 
+# can_order: these programs know how to order as the network does.
+can_order() {
+	[ "$ORDERERS" != bft ] || [ "$(fabric_major)" -ge 3 ] ||
+		die "SmartBFT needs Fabric 3; these programs are $(peer version | sed -n 's/^ *Version: */version /p')"
+}
+
 # settle decides what the network is; a folder holds one network for its whole life.
 settle() {
 	if load_settings; then
 		[ "${WANT_ORDERERS:-$ORDERERS} ${WANT_PORT:-$BASE_PORT} ${WANT_CHANNEL:-$CHANNEL}" = "$ORDERERS $BASE_PORT $CHANNEL" ] ||
 			die "$DATA holds a network with --orderers $ORDERERS --base-port $BASE_PORT --channel $CHANNEL; run down.sh --purge first, or name another folder with --dir"
+		can_order
 		return
 	fi
 	ORDERERS=${WANT_ORDERERS:-1} BASE_PORT=${WANT_PORT:-7050} CHANNEL=${WANT_CHANNEL:-mychannel}
+	can_order
 	# A crypto folder may be there already, with identities from elsewhere.
 	[ -f "$DATA/.anchorline-test-network" ] || [ -z "$(find "$DATA" -mindepth 1 -maxdepth 1 ! -name crypto)" ] ||
 		die "$DATA is not empty and not a test network; name another folder with --dir"
@@ -69,9 +77,22 @@ make_crypto() {
 	mv "$CRYPTO.tmp" "$CRYPTO"
 }
 
+# make_templates leaves out what these programs do not know: Fabric before 3 has neither SmartBFT
+# nor a filter of proposals by their time, and refuses to start with either.
+make_templates() {
+	cat "$FABRIC_CONFIG/configtx.yaml" >"$DATA/config/configtx-template.yaml"
+	[ "$ORDERERS" != bft ] || cat "$FABRIC_CONFIG/smartbft.yaml" >>"$DATA/config/configtx-template.yaml"
+	if [ "$(fabric_major)" -ge 3 ]; then
+		cat "$FABRIC_CONFIG/core.yaml"
+	else
+		sed '/- name: TimeWindowCheck$/d' "$FABRIC_CONFIG/core.yaml"
+	fi >"$DATA/config/core-template.yaml"
+}
+
 make_configuration() {
 	local number
 	mkdir -p "$NODES" "$DATA/config"
+	make_templates
 	for number in $(orderer_numbers); do
 		mkdir -p "$NODES/orderer$number"
 		render "$FABRIC_CONFIG/orderer.yaml" "$NODES/orderer$number/orderer.yaml" \
@@ -81,13 +102,13 @@ make_configuration() {
 	done
 	for number in 1 2; do
 		mkdir -p "$NODES/peer0.org$number"
-		render "$FABRIC_CONFIG/core.yaml" "$NODES/peer0.org$number/core.yaml" \
+		render "$DATA/config/core-template.yaml" "$NODES/peer0.org$number/core.yaml" \
 			PEER="peer0.org$number.example.com" MSP_ID="Org${number}MSP" \
 			NODE="$NODES/peer0.org$number" NODE_CRYPTO="$(peer_crypto "$number")" \
 			PEER_PORT="$(peer_port "$number")" LAUNCHED_CHAINCODE_PORT="$(peer_launched_port "$number")" \
 			OPERATIONS_PORT="$(peer_operations_port "$number")" BUILDERS="$FABRIC_BUILDERS"
 	done
-	render "$FABRIC_CONFIG/configtx.yaml" "$DATA/config/configtx.yaml" \
+	render "$DATA/config/configtx-template.yaml" "$DATA/config/configtx.yaml" \
 		CRYPTO="$CRYPTO" ORDERERS="$CRYPTO/ordererOrganizations/example.com/orderers" \
 		ORDERER1_PORT="$(orderer_port 1)" ORDERER2_PORT="$(orderer_port 2)" \
 		ORDERER3_PORT="$(orderer_port 3)" ORDERER4_PORT="$(orderer_port 4)" \
@@ -206,9 +227,6 @@ main() {
 	need_fabric peer orderer cryptogen configtxgen osnadmin
 	set_folder "$(data_folder "$DIR")"
 	settle
-	if [ "$ORDERERS" = bft ] && [ "$(fabric_major)" -lt 3 ]; then
-		die "SmartBFT needs Fabric 3; these programs are $(peer version | sed -n 's/^ *Version: */version /p')"
-	fi
 	make_crypto
 	make_configuration
 	make_channel
