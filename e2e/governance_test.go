@@ -54,15 +54,15 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	// A policy lets the other organisation read, until it is revoked.
 	text := `permit (principal in Organisation::"Org2MSP", action == Action::"read", resource == Device::"` + id + `");`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "p.cedar"), []byte(text), 0o600))
-	out, status = command(t, dir, "", "policy", "decide", "read", id, "--profile", otherProfile("org2"))
+	out, status = command(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2"))
 	require.Equal(t, 1, status)
 	require.Contains(t, out, "deny")
 	must(t, dir, "", "policy", "put", id, "p.cedar", "--profile", otherProfile("org1-admin"))
-	require.Contains(t, must(t, dir, "", "policy", "decide", "read", id, "--profile", otherProfile("org2")), "allow")
+	require.Contains(t, must(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2")), "allow")
 	require.Contains(t, must(t, dir, "", "policy", "list", "--profile", otherProfile("org2")), id)
-	require.Contains(t, must(t, dir, "", "policy", "show", "Org1MSP", id, "--profile", profileOf()), id)
+	require.Contains(t, must(t, dir, "", "policy", "show", id, "--owner", "Org1MSP", "--profile", profileOf()), id)
 	must(t, dir, "", "policy", "revoke", id, "--reason", "over", "--profile", otherProfile("org1-admin"))
-	_, status = command(t, dir, "", "policy", "decide", "read", id, "--profile", otherProfile("org2"))
+	_, status = command(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2"))
 	require.Equal(t, 1, status)
 
 	must(t, dir, "", "device", "offer", id, "--to", "Org2MSP", "--profile", profileOf())
@@ -72,9 +72,9 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	require.Contains(t, must(t, dir, "", "device", "revoke", id, "--reason", "scrapped", "--profile", otherProfile("org2-admin")), "revoked")
 
 	// Anchors.
-	require.Contains(t, must(t, dir, "", "anchor", "streams", "--profile", profileOf()), stream)
+	require.Contains(t, must(t, dir, "", "stream", "list", "--profile", profileOf()), stream)
 	require.Contains(t, must(t, dir, "", "anchor", "list", stream, "--profile", profileOf()), "NUMBER")
-	require.Contains(t, must(t, dir, "", "anchor", "show", stream, "1", "--profile", profileOf()), `"number": 1`)
+	require.Contains(t, must(t, dir, "", "anchor", "show", stream, "1", "--json", "--profile", profileOf()), `"number": 1`)
 	require.Contains(t, must(t, dir, "", "anchor", "head", stream, "--profile", profileOf()), "stands at batch")
 	p.interrupt()
 	require.Zero(t, p.wait(), p.output())

@@ -4,11 +4,14 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 )
+
+// MaxRegistrations is the number of devices that one transaction registers at most.
+const MaxRegistrations = 200
 
 // Registration is what registers a device. Key and Proof are base64url without padding: a
 // COSE_Key, and a proof that its owner holds the private key (docs/formats.md).
@@ -21,20 +24,11 @@ type Registration struct {
 	Profile    string            `json:"profile,omitempty"`
 }
 
-// Rotation replaces a device's key: authorised by the old key, or with a reason why the old key
-// cannot do that.
-type Rotation struct {
-	ID            string `json:"id"`
-	Key           string `json:"key"`
-	Proof         string `json:"proof"`
-	Authorization string `json:"authorization,omitempty"`
-	Reason        string `json:"reason,omitempty"`
-}
-
-// DevicePage is one page of a list.
-type DevicePage struct {
-	Devices  []record.Device `json:"devices"`
-	Bookmark string          `json:"bookmark"` // of the next page, empty after the last
+// Registered says what became of several registrations: the ids that are new, and those that were
+// registered with the same content before.
+type Registered struct {
+	Registered []string `json:"registered"`
+	Unchanged  []string `json:"unchanged"`
 }
 
 // RegisterDevice registers a device for our organisation. The same registration again is a
@@ -43,27 +37,27 @@ func (c *Client) RegisterDevice(ctx context.Context, r Registration) (record.Dev
 	return transact[record.Device](ctx, c, "devices:Register", r)
 }
 
-// RotateKey replaces a device's key.
-func (c *Client) RotateKey(ctx context.Context, r Rotation) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:RotateKey", r)
+// RegisterDevices registers up to MaxRegistrations devices in one transaction, all or none. The
+// same again is a success.
+func (c *Client) RegisterDevices(ctx context.Context, devices []Registration) (Registered, error) {
+	return transact[Registered](ctx, c, "devices:RegisterMany", map[string]any{"devices": devices})
 }
 
-// SuspendDevice stops a device's readings from being accepted, until it is resumed.
-func (c *Client) SuspendDevice(ctx context.Context, id, reason string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Suspend", map[string]string{"id": id, "reason": reason})
+// A DeviceFilter narrows a list; empty fields do not.
+type DeviceFilter struct {
+	Owner     string
+	Type      string
+	Status    record.Status
+	Attribute *record.Attribute
 }
 
-// ResumeDevice ends a suspension.
-func (c *Client) ResumeDevice(ctx context.Context, id, reason string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Resume", map[string]string{"id": id, "reason": reason})
-}
-
-// RevokeDevice ends a device for good. compromisedSince is the time in ms from which its
-// readings are not to be trusted, 0 for none.
-func (c *Client) RevokeDevice(ctx context.Context, id, reason string, compromisedSince int64) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Revoke", map[string]any{
-		"id": id, "reason": reason, "compromisedSince": compromisedSince,
-	})
+// AllDevices returns every device that the filter lets through.
+func (c *Client) AllDevices(ctx context.Context, f DeviceFilter) ([]record.Device, error) {
+	narrow := filter{"owner": f.Owner, "type": f.Type, "status": string(f.Status)}
+	if f.Attribute != nil {
+		narrow["attribute"] = f.Attribute
+	}
+	return list[record.Device](ctx, c, "devices:List", "devices", narrow)
 }
 
 // Device returns a device, or ErrNotFound.
@@ -71,46 +65,33 @@ func (c *Client) Device(ctx context.Context, id string) (record.Device, error) {
 	return evaluate[record.Device](ctx, c, "devices:Get", id)
 }
 
-// Devices returns a page of at most size devices after the bookmark of the page before.
-func (c *Client) Devices(ctx context.Context, size int, bookmark string) (DevicePage, error) {
-	request, err := json.Marshal(struct {
-		PageSize int    `json:"pageSize"`
-		Bookmark string `json:"bookmark,omitempty"`
-	}{size, bookmark})
-	if err != nil {
-		return DevicePage{}, fmt.Errorf("ledger: encode request: %w", err)
-	}
-	return evaluate[DevicePage](ctx, c, "devices:List", string(request))
+// A DeviceChange is what a device was after one transaction.
+type DeviceChange struct {
+	TxID   string        `json:"txId"`
+	Time   int64         `json:"time"`
+	Device record.Device `json:"device"`
 }
 
-// transact makes a call that takes one request object and answers with one record.
-func transact[T any](ctx context.Context, c *Client, function string, request any) (T, error) {
-	var out T
-	arg, err := json.Marshal(request)
-	if err != nil {
-		return out, fmt.Errorf("ledger: encode request of %s: %w", function, err)
-	}
-	result, _, err := c.Transact(ctx, function, string(arg))
-	if err != nil {
-		return out, err
-	}
-	return out, decode(function, result, &out)
+// DeviceHistory returns what a device was, newest first.
+func (c *Client) DeviceHistory(ctx context.Context, id string) ([]DeviceChange, error) {
+	return walk[DeviceChange](ctx, c, "devices:History", "changes", "after", filter{"id": id})
 }
 
-func evaluate[T any](ctx context.Context, c *Client, function string, args ...string) (T, error) {
-	var out T
-	result, err := c.Evaluate(ctx, function, args...)
-	if err != nil {
-		return out, err
-	}
-	return out, decode(function, result, &out)
+// A DeviceKey is the key and the status that a device had at a time.
+type DeviceKey struct {
+	Device string        `json:"device"`
+	Owner  string        `json:"owner"` // today's
+	Time   int64         `json:"time"`
+	Status record.Status `json:"status"`
+	Key    *record.Key   `json:"key,omitempty"` // nil when none was valid
+	// Trusted is true when the device was active, had a key, and is not known to have been
+	// compromised by then.
+	Trusted          bool  `json:"trusted"`
+	CompromisedSince int64 `json:"compromisedSince,omitempty"`
 }
 
-// decode reads the chaincode's answer. It does not refuse unknown fields: a newer chaincode may
-// say more.
-func decode(function string, result []byte, v any) error {
-	if err := json.Unmarshal(result, v); err != nil {
-		return &Error{Step: "read answer of " + function, Kind: ErrChaincode, Err: err}
-	}
-	return nil
+// DeviceKeyAt returns the key that a device had at a time, to the millisecond. A time before its
+// registration is ErrNotFound.
+func (c *Client) DeviceKeyAt(ctx context.Context, id string, at time.Time) (DeviceKey, error) {
+	return evaluate[DeviceKey](ctx, c, "devices:KeyAt", id, strconv.FormatInt(at.UnixMilli(), 10))
 }

@@ -28,14 +28,5 @@ func (c *Client) ReportEquivocation(ctx context.Context, e Equivocation) (record
 
 // Equivocations returns the evidence against a stream, or against every stream when it is empty.
 func (c *Client) Equivocations(ctx context.Context, stream string) ([]record.EquivocationReport, error) {
-	return all(ctx, func(ctx context.Context, bookmark string) ([]record.EquivocationReport, string, error) {
-		page, err := query[struct {
-			Equivocations []record.EquivocationReport `json:"equivocations"`
-			Bookmark      string                      `json:"bookmark"`
-		}](ctx, c, "anchors:ListEquivocations", struct {
-			Stream string `json:"stream,omitempty"`
-			pageRequest
-		}{stream, pageOf(bookmark)})
-		return page.Equivocations, page.Bookmark, err
-	})
+	return list[record.EquivocationReport](ctx, c, "anchors:ListEquivocations", "equivocations", filter{"stream": stream})
 }

@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 )
@@ -23,31 +24,47 @@ func (c *Client) Policy(ctx context.Context, owner, id string) (record.Policy, e
 	return evaluate[record.Policy](ctx, c, "policies:Get", owner, id)
 }
 
+// PolicyRevision returns one revision of a policy, or ErrNotFound.
+func (c *Client) PolicyRevision(ctx context.Context, owner, id string, revision uint64) (record.Policy, error) {
+	return evaluate[record.Policy](ctx, c, "policies:GetRevision", owner, id, strconv.FormatUint(revision, 10))
+}
+
+// PolicyHistory returns every revision of a policy, newest first.
+func (c *Client) PolicyHistory(ctx context.Context, owner, id string) ([]record.Policy, error) {
+	latest, err := c.Policy(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	revisions := []record.Policy{}
+	for n := latest.Revision; n > 0; n-- {
+		p, err := c.PolicyRevision(ctx, owner, id, n)
+		if err != nil {
+			return nil, err
+		}
+		revisions = append(revisions, p)
+	}
+	return revisions, nil
+}
+
 // Policies returns the latest revisions of the policies of an organisation, of all when owner is
 // empty.
 func (c *Client) Policies(ctx context.Context, owner string) ([]record.Policy, error) {
-	return all(ctx, func(ctx context.Context, bookmark string) ([]record.Policy, string, error) {
-		page, err := query[struct {
-			Policies []record.Policy `json:"policies"`
-			Bookmark string          `json:"bookmark"`
-		}](ctx, c, "policies:List", struct {
-			Owner string `json:"owner,omitempty"`
-			pageRequest
-		}{owner, pageOf(bookmark)})
-		return page.Policies, page.Bookmark, err
-	})
+	return list[record.Policy](ctx, c, "policies:List", "policies", filter{"owner": owner})
 }
 
-// Decide asks whether we, or a device, may do something; nothing is recorded.
-func (c *Client) Decide(ctx context.Context, q record.AccessQuery) (record.Decision, error) {
-	return query[record.Decision](ctx, c, "access:Decide", q)
+// CheckPolicy has a policy checked as PutPolicy would, and returns it as Cedar writes it. Its fault
+// is ErrInvalidArgument.
+func (c *Client) CheckPolicy(ctx context.Context, text string) (string, error) {
+	checked, err := evaluate[struct {
+		Text string `json:"text"`
+	}](ctx, c, "policies:Check", text)
+	return checked.Text, err
 }
 
-// RequestAccess decides and puts the decision on record. ttl is in milliseconds, 0 for the
-// chaincode's default.
-func (c *Client) RequestAccess(ctx context.Context, q record.AccessQuery, ttl int64) (record.Access, error) {
-	return transact[record.Access](ctx, c, "access:Request", struct {
-		record.AccessQuery
-		TTL int64 `json:"ttl,omitempty"`
-	}{q, ttl})
+// PolicySchema returns the Cedar schema that the ledger checks policies against.
+func (c *Client) PolicySchema(ctx context.Context) (string, error) {
+	answer, err := evaluate[struct {
+		Schema string `json:"schema"`
+	}](ctx, c, "policies:Schema")
+	return answer.Schema, err
 }

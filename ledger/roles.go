@@ -37,32 +37,13 @@ func (c *Client) RevokeRole(ctx context.Context, r RoleRequest) (record.Grant, e
 	return transact[record.Grant](ctx, c, "roles:Revoke", r)
 }
 
-// Grants returns the grants of an organisation, ours when msp is empty.
-func (c *Client) Grants(ctx context.Context, msp string) ([]record.Grant, error) {
-	return all(ctx, func(ctx context.Context, bookmark string) ([]record.Grant, string, error) {
-		page, err := query[struct {
-			Grants   []record.Grant `json:"grants"`
-			Bookmark string         `json:"bookmark"`
-		}](ctx, c, "roles:List", struct {
-			MSP string `json:"msp,omitempty"`
-			pageRequest
-		}{msp, pageOf(bookmark)})
-		return page.Grants, page.Bookmark, err
-	})
+// Grants returns the grants of an organisation, ours when msp is empty, and of one role unless role
+// is empty.
+func (c *Client) Grants(ctx context.Context, msp string, role record.Role) ([]record.Grant, error) {
+	return list[record.Grant](ctx, c, "roles:List", "grants", filter{"msp": msp, "role": string(role)})
 }
 
 // WhoAmI returns how the contracts see us: what a grant can name, and what was granted.
 func (c *Client) WhoAmI(ctx context.Context) (Self, error) {
 	return evaluate[Self](ctx, c, "roles:WhoAmI")
-}
-
-// ApproveTerms approves the terms on which the organisations sign each other's changes.
-func (c *Client) ApproveTerms(ctx context.Context, t record.Terms) ([]byte, error) {
-	result, err := transact[rawJSON](ctx, c, "consortium:Approve", t)
-	return result, err
-}
-
-// Terms returns the terms in force and what each organisation approves, as JSON.
-func (c *Client) Terms(ctx context.Context) ([]byte, error) {
-	return c.Evaluate(ctx, "consortium:Get")
 }

@@ -4,102 +4,190 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"text/tabwriter"
+	"io"
+	"time"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
 )
 
 type anchorCmd struct {
-	Streams anchorStreamsCmd `cmd:"" help:"List the streams."`
-	List    anchorListCmd    `cmd:"" help:"List the anchors of a stream."`
-	Show    anchorShowCmd    `cmd:"" help:"Show one anchor."`
-	Head    anchorHeadCmd    `cmd:"" help:"Show the number and the hash of a stream's last anchor."`
-}
-
-type anchorStreamsCmd struct {
-	profileFlag
-	JSON bool `help:"Print the streams as JSON." name:"json"`
-}
-
-// Run lists the streams.
-func (c *anchorStreamsCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		all, err := l.Streams(ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(io.out, all)
-		}
-		return table(io.out, "STREAM\tOWNER\tKEY\tOPENED", all, func(w *tabwriter.Writer, s record.Stream) {
-			k, _ := record.CurrentKey(s.Keys)
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.ID, s.Owner, k.ID, stamp(s.Opened))
-		})
-	})
+	List   anchorListCmd   `cmd:"" help:"List anchors, by stream or by time."`
+	Show   anchorShowCmd   `cmd:"" help:"Show one anchor."`
+	Head   anchorHeadCmd   `cmd:"" help:"Show the number and the hash of a stream's last anchor."`
+	Verify anchorVerifyCmd `cmd:"" help:"Ask the ledger whether a statement's reading is in an anchored batch."`
 }
 
 type anchorListCmd struct {
-	Stream string `arg:"" help:"Stream id."`
-	From   uint64 `help:"Number of the first." default:"1"`
-	Limit  int    `help:"Anchors at most, up to 1000." default:"20"`
-	profileFlag
-	JSON bool `help:"Print the anchors as JSON." name:"json"`
+	Stream string  `arg:"" optional:"" help:"Stream id; may be left out with --day or --since."`
+	From   uint64  `help:"Number of the first." default:"1" placeholder:"N"`
+	Limit  int     `help:"Anchors at most." default:"20" placeholder:"N"`
+	Day    day     `help:"Only batches that began on this day, UTC: 2026-01-31." placeholder:"DATE" xor:"time"`
+	Since  instant `help:"Only batches that began at this time or later (RFC 3339)." placeholder:"TIME" xor:"time"`
+	Until  instant `help:"Only batches that began before this time (default: now); with --since." placeholder:"TIME"`
+	ledgerFlags
+}
+
+// Help is the long description.
+func (anchorListCmd) Help() string {
+	return "When a batch began is what its bridge's clock said at its first reading."
 }
 
 // Run lists anchors.
-func (c *anchorListCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		entries, err := l.Anchors(ctx, c.Stream, c.From, c.Limit)
+func (c *anchorListCmd) Run(ctx context.Context, s streams) error {
+	since, until, err := c.span()
+	if err != nil {
+		return err
+	}
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.AnchorEntry, error) {
+		if since.IsZero() {
+			return l.Anchors(ctx, c.Stream, c.From, c.Limit)
+		}
+		return c.between(ctx, l, since, until)
+	}, showAnchors)
+}
+
+// maxDays bounds how many days one list may ask for, a question each.
+const maxDays = 366
+
+// span is the time of which anchors are asked for; zero when they are asked for by number.
+func (c *anchorListCmd) span() (since, until time.Time, err error) {
+	since, until = c.Since.Time, c.Until.Time
+	switch {
+	case c.Limit < 1:
+		return since, until, fmt.Errorf("--limit %d: want at least 1", c.Limit)
+	case !c.Day.IsZero():
+		return c.Day.Time, c.Day.AddDate(0, 0, 1), nil
+	case since.IsZero() && !until.IsZero():
+		return since, until, errors.New("--until: give --since too")
+	case since.IsZero() && c.Stream == "":
+		return since, until, errors.New("give a stream, or --day or --since for those of every stream")
+	case since.IsZero():
+		return since, until, nil
+	case until.IsZero():
+		until = time.Now()
+	}
+	if !since.Before(until) || until.Sub(since) > maxDays*24*time.Hour {
+		return since, until, fmt.Errorf("--since %s: want a time before --until, %s, and at most %d days before it",
+			since.Format(time.RFC3339), until.Format(time.RFC3339), maxDays)
+	}
+	return since, until, nil
+}
+
+// between asks day by day, since the ledger lists anchors so.
+func (c *anchorListCmd) between(ctx context.Context, l *ledger.Client, since, until time.Time) ([]record.AnchorEntry, error) {
+	found := []record.AnchorEntry{}
+	for at := since.UTC().Truncate(24 * time.Hour); at.Before(until) && len(found) < c.Limit; at = at.AddDate(0, 0, 1) {
+		entries, err := l.AnchorsOfDay(ctx, at, c.Stream)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if c.JSON {
-			return printJSON(io.out, entries)
+		for _, e := range entries {
+			began := e.Anchor.BridgeTime.First
+			if began >= since.UnixMilli() && began < until.UnixMilli() && e.Anchor.Number >= c.From && len(found) < c.Limit {
+				found = append(found, e)
+			}
 		}
-		return table(io.out, "NUMBER\tREADINGS\tGAPS\tQUARANTINED\tRECEIVED UNTIL\tROOT\tTRANSACTION", entries,
-			func(w *tabwriter.Writer, e record.AnchorEntry) {
-				a := e.Anchor
-				fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%s\t%.16s…\t%.16s…\n", a.Number, a.Size, a.Gaps, a.Quarantined, stamp(a.BridgeTime.Last), a.Root, e.TxID)
-			})
+	}
+	return found, nil
+}
+
+func showAnchors(out io.Writer, entries []record.AnchorEntry) error {
+	const heading = "STREAM\tNUMBER\tREADINGS\tGAPS\tQUARANTINED\tBEGAN\tENDED\tROOT\tTRANSACTION"
+	return table(out, "anchors", heading, entries, func(e record.AnchorEntry) []any {
+		a := e.Anchor
+		return []any{
+			a.Stream, a.Number, a.Size, a.Gaps, a.Quarantined,
+			stamp(a.BridgeTime.First), stamp(a.BridgeTime.Last), short(a.Root), short(e.TxID),
+		}
 	})
 }
 
 type anchorShowCmd struct {
 	Stream string `arg:"" help:"Stream id."`
 	Number uint64 `arg:"" help:"Number of the batch."`
-	profileFlag
+	ledgerFlags
 }
 
-// Run shows one anchor, as JSON: every field counts.
-func (c *anchorShowCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		e, err := l.Anchor(ctx, c.Stream, c.Number)
-		if err != nil {
-			return err
-		}
-		return printJSON(io.out, e)
-	})
+// Run shows one anchor.
+func (c *anchorShowCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.AnchorEntry, error) {
+		return l.Anchor(ctx, c.Stream, c.Number)
+	}, showAnchor)
+}
+
+func showAnchor(out io.Writer, e record.AnchorEntry) error {
+	a := e.Anchor
+	return details(out,
+		field{"stream", a.Stream}, field{"number", a.Number}, field{"readings", a.Size},
+		field{"gaps", a.Gaps}, field{"quarantined", a.Quarantined},
+		field{"bridge time", stamp(a.BridgeTime.First) + " to " + stamp(a.BridgeTime.Last)},
+		field{"device time", stamp(a.DeviceTime.First) + " to " + stamp(a.DeviceTime.Last)},
+		field{"ledger time", stamp(e.LedgerTime)},
+		field{"root", a.Root}, field{"previous", a.Previous}, field{"hash", e.Hash},
+		field{"transaction", e.TxID}, field{"creator", e.Creator})
 }
 
 type anchorHeadCmd struct {
 	Stream string `arg:"" help:"Stream id."`
-	profileFlag
-	JSON bool `help:"Print it as JSON." name:"json"`
+	ledgerFlags
 }
 
 // Run shows a stream's head.
-func (c *anchorHeadCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		h, err := l.Head(ctx, c.Stream)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(io.out, h)
-		}
-		_, err = fmt.Fprintf(io.out, "%s stands at batch %d, anchor %s\n", h.Stream, h.Number, h.Hash)
+func (c *anchorHeadCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Head, error) {
+		return l.Head(ctx, c.Stream)
+	}, func(out io.Writer, h record.Head) error {
+		_, err := fmt.Fprintln(out, headText(h))
 		return err
 	})
+}
+
+func headText(h record.Head) string {
+	if h.Number == 0 {
+		return h.Stream + " has no anchor yet"
+	}
+	return fmt.Sprintf("%s stands at batch %d, anchor %s", h.Stream, h.Number, h.Hash)
+}
+
+type anchorVerifyCmd struct {
+	Statement string `arg:"" help:"A statement, as devices and archives keep them; - is standard input."`
+	ledgerFlags
+}
+
+// Help is the long description.
+func (anchorVerifyCmd) Help() string {
+	return "The chaincode verifies: the exit status is 0 when the reading is in the anchored batch and a key that the " +
+		"ledger has of its device signed it. It reads the statement's reading and receipt only. " +
+		"To verify offline, or whether the key was valid then, use: anchorline audit verify."
+}
+
+// Run asks the ledger; the exit status is 1 when it says no.
+func (c *anchorVerifyCmd) Run(ctx context.Context, s streams) error {
+	statement, err := s.readStatement(c.Statement)
+	if err != nil {
+		return err
+	}
+	claims := statement.Receipt.Claims
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (ledger.Inclusion, error) {
+		return l.VerifyInclusion(ctx, claims.Stream, claims.Number, statement.Reading.Bytes(), statement.Receipt.Bytes())
+	}, showInclusion, func(i ledger.Inclusion) bool { return i.Included && i.Signed })
+}
+
+func showInclusion(out io.Writer, i ledger.Inclusion) error {
+	signed := "yes, with key " + i.Key
+	if !i.Signed {
+		signed = "no: not with a key that the ledger has of this device"
+	}
+	included := "yes"
+	if !i.Included {
+		included = "no: " + i.Reason
+	}
+	return details(out,
+		field{"included", included}, field{"signed", signed},
+		field{"reading", fmt.Sprintf("%d of device %s, device time %s", i.Sequence, i.Device, stamp(i.DeviceTime))},
+		field{"batch", fmt.Sprintf("%d of stream %s", i.Number, i.Stream)},
+		field{"anchor", i.Hash}, field{"transaction", i.TxID})
 }

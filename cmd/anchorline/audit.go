@@ -39,7 +39,7 @@ func (c *verifyCmd) Run(ctx context.Context, io streams) error {
 	if c.Pins == "" && c.Ledger == "" {
 		return errors.New("give --pins, a file of keys to trust, or --ledger, a network to ask for them")
 	}
-	data, err := readLimited(c.File, receipt.MaxStatementSize)
+	data, err := io.readLimited(c.File, receipt.MaxStatementSize)
 	if err != nil {
 		return err
 	}

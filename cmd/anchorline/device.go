@@ -4,263 +4,139 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"text/tabwriter"
-	"time"
+	"io"
 
 	"github.com/anchorline/anchorline/chaincode/record"
-	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/ledger"
-	"github.com/anchorline/anchorline/reading"
-	"github.com/anchorline/anchorline/reading/cose"
 )
 
 type deviceCmd struct {
-	New      deviceNewCmd      `cmd:"" help:"Make a device's key pair."`
-	Register deviceRegisterCmd `cmd:"" help:"Register a device on the ledger, with proof of possession of its key."`
-	Show     deviceShowCmd     `cmd:"" help:"Show a device as the ledger has it."`
-	List     deviceListCmd     `cmd:"" help:"List the devices on the ledger."`
-	Publish  devicePublishCmd  `cmd:"" help:"Sign a reading and publish it."`
-	Rotate   deviceRotateCmd   `cmd:"" help:"Replace a device's key."`
-	Suspend  deviceSuspendCmd  `cmd:"" help:"Have a device's readings refused until it is resumed."`
-	Resume   deviceResumeCmd   `cmd:"" help:"End a suspension."`
-	Revoke   deviceRevokeCmd   `cmd:"" help:"End a device for good."`
-	Describe deviceDescribeCmd `cmd:"" help:"Replace a device's type, attributes and profile digest."`
-	Offer    deviceOfferCmd    `cmd:"" help:"Offer a device to another organisation."`
-	Withdraw deviceWithdrawCmd `cmd:"" help:"Take an offer back."`
-	Accept   deviceAcceptCmd   `cmd:"" help:"Take over a device that is offered to our organisation."`
-	History  deviceHistoryCmd  `cmd:"" help:"Show what a device was, newest first."`
+	New      deviceNewCmd      `cmd:"" group:"As a device, without a ledger:" help:"Make a device's key pair."`
+	Publish  devicePublishCmd  `cmd:"" group:"As a device, without a ledger:" help:"Sign a reading and publish it."`
+	Request  deviceRequestCmd  `cmd:"" group:"As a device, without a ledger:" help:"Sign a request to be registered, for 'device import'."`
+	EnrolReq enrolRequestCmd   `cmd:"" group:"As a device, without a ledger:" name:"enrol-request" help:"Sign a request to join by the manufacturer's certificate, for 'device enrol'."`
+	Register deviceRegisterCmd `cmd:"" group:"On the ledger:" help:"Register a device, with proof of possession of its key."`
+	Import   deviceImportCmd   `cmd:"" group:"On the ledger:" help:"Register the many devices of a CSV or JSON Lines file."`
+	Enrol    deviceEnrolCmd    `cmd:"" group:"On the ledger:" help:"Carry a device's request to join by its manufacturer's certificate."`
+	List     deviceListCmd     `cmd:"" group:"On the ledger:" help:"List the devices."`
+	Show     deviceShowCmd     `cmd:"" group:"On the ledger:" help:"Show a device."`
+	KeyAt    deviceKeyAtCmd    `cmd:"" group:"On the ledger:" help:"Show the key and the status that a device had at a time."`
+	History  deviceHistoryCmd  `cmd:"" group:"On the ledger:" help:"Show what a device was, newest first."`
+	Describe deviceDescribeCmd `cmd:"" group:"On the ledger:" help:"Replace a device's type, attributes and profile digest."`
+	Rotate   deviceRotateCmd   `cmd:"" group:"On the ledger:" help:"Replace a device's key."`
+	Suspend  deviceSuspendCmd  `cmd:"" group:"On the ledger:" help:"Have a device's readings refused until it is resumed."`
+	Resume   deviceResumeCmd   `cmd:"" group:"On the ledger:" help:"End a suspension."`
+	Revoke   deviceRevokeCmd   `cmd:"" group:"On the ledger:" help:"End a device for good."`
+	Offer    deviceOfferCmd    `cmd:"" group:"On the ledger:" help:"Offer a device to another organisation."`
+	Withdraw deviceWithdrawCmd `cmd:"" group:"On the ledger:" help:"Take an offer back."`
+	Accept   deviceAcceptCmd   `cmd:"" group:"On the ledger:" help:"Take over a device that is offered to our organisation."`
 }
 
-// keyFlag names a device's private key.
-type keyFlag struct {
-	Key string `help:"The device's private key, PEM (default: ID.key)." placeholder:"FILE"`
-}
-
-func (f keyFlag) path(id string) string {
-	if f.Key != "" {
-		return f.Key
-	}
-	return id + ".key"
-}
-
-type deviceNewCmd struct {
+// deviceArgs are what commands on one device take.
+type deviceArgs struct {
 	ID string `arg:"" help:"Device id."`
-	keyFlag
-	Algorithm string `help:"EdDSA (Ed25519) or ES256 (P-256)." enum:"EdDSA,ES256" default:"EdDSA"`
+	ledgerFlags
 }
 
-// Run makes a key pair.
-func (c *deviceNewCmd) Run(io streams) error {
-	if !reading.ValidName(c.ID) {
-		return fmt.Errorf("device id %q: want 1 to 64 of A-Z a-z 0-9 . _ : - and a letter or digit first", c.ID)
-	}
-	alg := cose.AlgorithmEdDSA
-	if c.Algorithm == cose.AlgorithmES256.String() {
-		alg = cose.AlgorithmES256
-	}
-	private, err := device.NewKey(alg)
-	if err != nil {
-		return err
-	}
-	if err := device.WriteKey(c.path(c.ID), private); err != nil {
-		return err
-	}
-	signer, err := cose.NewSigner(private)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(io.out, "%s: %s key %s for device %s; keep it secret\n", c.path(c.ID), alg, signer.Key().ID(), c.ID)
-	return err
+// do makes a call about one device and shows the device that it answers with.
+func (a *deviceArgs) do(ctx context.Context, s streams, call func(context.Context, *ledger.Client) (record.Device, error)) error {
+	return ask(ctx, s, a.ledgerFlags, call, showDevice)
 }
 
-type deviceRegisterCmd struct {
-	ID string `arg:"" help:"Device id."`
-	keyFlag
-	profileFlag
-	Type      string            `help:"Type of the device." placeholder:"NAME"`
-	Attribute map[string]string `help:"Attributes, NAME=VALUE; repeat for more." placeholder:"NAME=VALUE"`
-	JSON      bool              `help:"Print the record as JSON." name:"json"`
-}
-
-// Run registers a device for the organisation of the profile.
-func (c *deviceRegisterCmd) Run(ctx context.Context, io streams) error {
-	signer, err := device.ReadKey(c.path(c.ID))
-	if err != nil {
-		return err
-	}
-	l, err := c.connect()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	proof, err := device.Possession(signer, c.ID, l.Profile().MSPID, l.Profile().Channel)
-	if err != nil {
-		return err
-	}
-	d, err := l.RegisterDevice(ctx, ledger.Registration{
-		ID: c.ID, Key: signer.Key().Text(), Proof: proof, Type: c.Type, Attributes: c.Attribute,
-	})
-	if err != nil {
-		return err
-	}
-	return showDevice(io, d, c.JSON)
-}
-
-type deviceShowCmd struct {
-	ID string `arg:"" help:"Device id."`
-	profileFlag
-	JSON bool `help:"Print the record as JSON." name:"json"`
-}
+type deviceShowCmd struct{ deviceArgs }
 
 // Run shows a device.
-func (c *deviceShowCmd) Run(ctx context.Context, io streams) error {
-	l, err := c.connect()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	d, err := l.Device(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	return showDevice(io, d, c.JSON)
+func (c *deviceShowCmd) Run(ctx context.Context, s streams) error {
+	return c.do(ctx, s, func(ctx context.Context, l *ledger.Client) (record.Device, error) { return l.Device(ctx, c.ID) })
 }
 
 type deviceListCmd struct {
-	Owner  string `help:"Only of this organisation, by MSP ID." placeholder:"ID"`
-	Type   string `help:"Only of this type." placeholder:"NAME"`
-	Status string `help:"Only with this status." enum:",active,suspended,revoked" default:"" placeholder:"STATUS"`
-	profileFlag
-	JSON bool `help:"Print the records as JSON." name:"json"`
+	Owner     string     `help:"Only of this organisation, by MSP ID." placeholder:"ID"`
+	Type      string     `help:"Only of this type." placeholder:"NAME"`
+	Status    string     `help:"Only with this status." enum:",active,suspended,revoked" default:"" placeholder:"STATUS"`
+	Attribute *attribute `help:"Only with this attribute." placeholder:"NAME=VALUE"`
+	ledgerFlags
 }
 
 // Run lists devices.
-func (c *deviceListCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		devices, err := l.AllDevices(ctx, ledger.DeviceFilter{Owner: c.Owner, Type: c.Type, Status: record.Status(c.Status)})
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(io.out, devices)
-		}
-		return table(io.out, "DEVICE\tOWNER\tSTATUS\tTYPE\tKEY\tALGORITHM\tREGISTERED", devices, func(w *tabwriter.Writer, d record.Device) {
+func (c *deviceListCmd) Run(ctx context.Context, s streams) error {
+	filter := ledger.DeviceFilter{Owner: c.Owner, Type: c.Type, Status: record.Status(c.Status)}
+	if c.Attribute != nil {
+		filter.Attribute = &c.Attribute.Attribute
+	}
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.Device, error) {
+		return l.AllDevices(ctx, filter)
+	}, func(out io.Writer, devices []record.Device) error {
+		const heading = "DEVICE\tOWNER\tSTATUS\tTYPE\tATTRIBUTES\tKEY\tALGORITHM\tREGISTERED"
+		return table(out, "devices", heading, devices, func(d record.Device) []any {
 			k, _ := d.CurrentKey()
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, d.Owner, d.Status, d.DeviceType, k.ID, k.Algorithm, stamp(d.Registered))
+			return []any{d.ID, d.Owner, d.Status, d.DeviceType, pairs(d.Attributes), k.ID, k.Algorithm, stamp(d.Registered)}
 		})
 	})
 }
 
-type deviceRotateCmd struct {
-	ID string `arg:"" help:"Device id."`
-	keyFlag
-	NewKey string `help:"The new private key, made by 'device new'." required:"" placeholder:"FILE"`
-	Lost   string `help:"The old key is lost: why. Then it does not sign the change." placeholder:"REASON"`
-	profileFlag
-	JSON bool `help:"Print the record as JSON." name:"json"`
+type deviceHistoryCmd struct{ deviceArgs }
+
+// Run shows what a device was.
+func (c *deviceHistoryCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]ledger.DeviceChange, error) {
+		return l.DeviceHistory(ctx, c.ID)
+	}, func(out io.Writer, changes []ledger.DeviceChange) error {
+		return table(out, "changes", "TIME\tOWNER\tSTATUS\tKEY\tOFFERED TO\tREASON\tTRANSACTION", changes, func(h ledger.DeviceChange) []any {
+			k, _ := h.Device.CurrentKey()
+			return []any{stamp(h.Time), h.Device.Owner, h.Device.Status, k.ID, h.Device.Offered, h.Device.StatusReason, short(h.TxID)}
+		})
+	})
 }
 
-// Run replaces a device's key.
-func (c *deviceRotateCmd) Run(ctx context.Context, io streams) error {
-	next, err := device.ReadKey(c.NewKey)
-	if err != nil {
-		return err
-	}
-	l, err := c.connect()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	msp, channel := l.Profile().MSPID, l.Profile().Channel
-	r := ledger.Rotation{ID: c.ID, Key: next.Key().Text(), Reason: c.Lost}
-	if r.Proof, err = device.Possession(next, c.ID, msp, channel); err != nil {
-		return err
-	}
-	if c.Lost == "" {
-		old, err := device.ReadKey(c.path(c.ID))
-		if err != nil {
-			return err
+type deviceKeyAtCmd struct {
+	ID   string  `arg:"" help:"Device id."`
+	Time instant `arg:"" help:"The time, by the ledger's clock (RFC 3339): 2026-01-31T12:00:00Z."`
+	ledgerFlags
+}
+
+// Run shows a device's key as of a time.
+func (c *deviceKeyAtCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (ledger.DeviceKey, error) {
+		return l.DeviceKeyAt(ctx, c.ID, c.Time.Time)
+	}, func(out io.Writer, k ledger.DeviceKey) error {
+		fields := []field{
+			{"device", k.Device}, {"owner now", k.Owner}, {"time", stamp(k.Time)}, {"status then", k.Status},
+			{"trusted", yes(k.Trusted)}, {"compromised since", stamp(k.CompromisedSince)},
 		}
-		if r.Authorization, err = device.Rotation(old, c.ID, msp, channel, next.Key()); err != nil {
-			return err
+		if k.Key == nil {
+			return details(out, append(fields, field{"key", "none was valid"})...)
 		}
+		return details(out, append(fields, keyFields([]record.Key{*k.Key})...)...)
+	})
+}
+
+func showDevice(out io.Writer, d record.Device) error {
+	status := string(d.Status)
+	if d.StatusReason != "" {
+		status += ": " + d.StatusReason
 	}
-	d, err := l.RotateKey(ctx, r)
-	if err != nil {
-		return err
+	fields := []field{
+		{"device", d.ID}, {"owner", d.Owner}, {"status", status}, {"compromised since", stamp(d.CompromisedSince)},
+		{"offered to", d.Offered}, {"type", d.DeviceType}, {"attributes", pairs(d.Attributes)}, {"profile digest", d.Profile},
+		{"manufacturer", d.Manufacturer}, {"registered", stamp(d.Registered)},
 	}
-	return showDevice(io, d, c.JSON)
+	return details(out, append(fields, keyFields(d.Keys)...)...)
 }
 
-// reasonArgs are what the commands on a device's status take.
-type reasonArgs struct {
-	deviceArgs
-	Reason string `help:"Why; kept on the ledger." required:""`
-}
-
-type deviceSuspendCmd struct{ reasonArgs }
-
-// Run suspends a device.
-func (c *deviceSuspendCmd) Run(ctx context.Context, io streams) error {
-	return c.change(io, func(l *ledger.Client) (record.Device, error) { return l.SuspendDevice(ctx, c.ID, c.Reason) })
-}
-
-type deviceResumeCmd struct{ reasonArgs }
-
-// Run resumes a device.
-func (c *deviceResumeCmd) Run(ctx context.Context, io streams) error {
-	return c.change(io, func(l *ledger.Client) (record.Device, error) { return l.ResumeDevice(ctx, c.ID, c.Reason) })
-}
-
-type deviceRevokeCmd struct {
-	reasonArgs
-	CompromisedSince time.Time `help:"Time from which its readings are not to be trusted (RFC 3339)." placeholder:"TIME"`
-}
-
-// Run revokes a device.
-func (c *deviceRevokeCmd) Run(ctx context.Context, io streams) error {
-	since := int64(0)
-	if !c.CompromisedSince.IsZero() {
-		since = c.CompromisedSince.UnixMilli()
-	}
-	return c.change(io, func(l *ledger.Client) (record.Device, error) { return l.RevokeDevice(ctx, c.ID, c.Reason, since) })
-}
-
-func showDevice(io streams, d record.Device, asJSON bool) error {
-	if asJSON {
-		return printJSON(io.out, d)
-	}
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "device\t%s\n", d.ID)
-	fmt.Fprintf(w, "owner\t%s\n", d.Owner)
-	fmt.Fprintf(w, "status\t%s %s\n", d.Status, d.StatusReason)
-	if d.DeviceType != "" {
-		fmt.Fprintf(w, "type\t%s\n", d.DeviceType)
-	}
-	fmt.Fprintf(w, "registered\t%s\n", stamp(d.Registered))
-	for _, k := range d.Keys {
-		until := "now"
+// keyFields shows the keys of a device or a stream, oldest first.
+func keyFields(keys []record.Key) []field {
+	var fields []field
+	for _, k := range keys {
+		text := fmt.Sprintf("%s %s, valid from %s", k.ID, k.Algorithm, stamp(k.From))
 		if k.Until != 0 {
-			until = stamp(k.Until)
+			text += " until " + stamp(k.Until)
 		}
-		fmt.Fprintf(w, "key\t%s %s, valid from %s until %s %s\n", k.ID, k.Algorithm, stamp(k.From), until, k.Reason)
+		if k.Reason != "" {
+			text += ": " + k.Reason
+		}
+		fields = append(fields, field{"key", text})
 	}
-	return w.Flush()
-}
-
-func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
-
-// errNoInput is returned when a payload is expected on standard input and a person sits there.
-var errNoInput = errors.New("no payload: give --value and --name, or pipe one to standard input")
-
-func isTerminal(f any) bool {
-	file, ok := f.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return fields
 }

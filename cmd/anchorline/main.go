@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -22,16 +23,23 @@ import (
 type cli struct {
 	Config kong.ConfigFlag `help:"YAML file with values for flags, by their names." placeholder:"FILE"`
 
-	Up      upCmd      `cmd:"" help:"Run everything on this machine: broker, ledger, bridge and simulated devices."`
-	Bridge  bridgeCmd  `cmd:"" help:"Run the bridge between an MQTT broker and a Fabric network, or look into it."`
-	API     apiCmd     `cmd:"" name:"api" help:"Serve the ledger, read-only, over HTTP and JSON."`
-	Device  deviceCmd  `cmd:"" help:"Make, register and publish as devices."`
-	Role    roleCmd    `cmd:"" help:"Grant roles, and agree on the consortium's terms."`
-	Policy  policyCmd  `cmd:"" help:"Write, test and ask access policies."`
-	Anchor  anchorCmd  `cmd:"" help:"Look at streams and anchors on the ledger."`
-	Network networkCmd `cmd:"" help:"Run the embedded network alone."`
-	Audit   auditCmd   `cmd:"" help:"Verify statements and archives."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Up      upCmd      `cmd:"" group:"Run:" help:"Run everything on this machine: broker, ledger, bridge and simulated devices."`
+	Bridge  bridgeCmd  `cmd:"" group:"Run:" help:"Run the bridge between an MQTT broker and a Fabric network, or look into it."`
+	API     apiCmd     `cmd:"" group:"Run:" name:"api" help:"Serve the ledger, read-only, over HTTP and JSON."`
+	Network networkCmd `cmd:"" group:"Run:" help:"Run the embedded network alone."`
+
+	Device       deviceCmd       `cmd:"" group:"Speak to the ledger:" help:"Make, register, govern and publish as devices."`
+	Manufacturer manufacturerCmd `cmd:"" group:"Speak to the ledger:" help:"Say whose certified devices join without being registered."`
+	Role         roleCmd         `cmd:"" group:"Speak to the ledger:" help:"Grant roles, and see who we are."`
+	Consortium   consortiumCmd   `cmd:"" group:"Speak to the ledger:" help:"Agree on the terms on which organisations sign each other's changes."`
+	Policy       policyCmd       `cmd:"" group:"Speak to the ledger:" help:"Write and test access policies."`
+	Access       accessCmd       `cmd:"" group:"Speak to the ledger:" help:"Ask what the policies allow, and put decisions on record."`
+	Stream       streamCmd       `cmd:"" group:"Speak to the ledger:" help:"Look at streams, open them, replace their keys and bridges."`
+	Anchor       anchorCmd       `cmd:"" group:"Speak to the ledger:" help:"Look at anchors, and have a statement verified by the chaincode."`
+	Equivocation equivocationCmd `cmd:"" group:"Speak to the ledger:" help:"Report, and list, what contradicts an anchor."`
+
+	Audit   auditCmd   `cmd:"" group:"Prove:" help:"Verify statements and archives, offline or with the ledger."`
+	Version versionCmd `cmd:"" group:"Prove:" help:"Print the version."`
 }
 
 // streams are where a command reads and writes.
@@ -60,13 +68,15 @@ func run(ctx context.Context, args []string, io streams) int {
 		kong.Exit(func(code int) { status = code }),
 		kong.DefaultEnvars("ANCHORLINE"),
 		kong.Configuration(loadConfig),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.ValueFormatter(flagHelp),
 		kong.UsageOnError(),
 	)
 	if err != nil {
 		fmt.Fprintln(io.err, "anchorline:", err)
 		return 2
 	}
+	ungroup(parser.Model)
 	parsed, err := parser.Parse(args)
 	if status >= 0 {
 		return status // help was asked for
@@ -86,4 +96,25 @@ func run(ctx context.Context, args []string, io streams) int {
 		fmt.Fprintln(io.err, "anchorline:", err)
 	}
 	return 1
+}
+
+// ungroup takes subcommands out of the group of their command, which is about commands.
+func ungroup(app *kong.Application) {
+	for _, command := range app.Children {
+		for _, sub := range command.Children {
+			if sub.Group == nil || sub.Group == command.Group {
+				sub.Group = &kong.Group{Key: "commands", Title: "Commands:"}
+			}
+		}
+	}
+}
+
+// flagHelp is the help of a flag with its default, which kong leaves out where there is a
+// placeholder.
+func flagHelp(v *kong.Value) string {
+	shown := *v
+	if f := v.Flag; f != nil && v.HasDefault && v.Default != "" && f.PlaceHolder != "" {
+		shown.Help = strings.TrimSuffix(v.Help, ".") + " (default: " + v.Default + ")."
+	}
+	return kong.DefaultHelpValueFormatter(&shown)
 }

@@ -4,15 +4,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
-
-	"gopkg.in/yaml.v3"
 
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -20,310 +15,181 @@ import (
 )
 
 type policyCmd struct {
-	Put    policyPutCmd    `cmd:"" help:"Put a Cedar policy over our organisation's devices."`
-	List   policyListCmd   `cmd:"" help:"List the policies."`
-	Show   policyShowCmd   `cmd:"" help:"Show a policy's text."`
-	Revoke policyRevokeCmd `cmd:"" help:"Revoke a policy; its revisions are kept."`
-	Schema policySchemaCmd `cmd:"" help:"Print the schema that policies are written over."`
-	Test   policyTestCmd   `cmd:"" help:"Test policy files against a table of requests and expected decisions, without a ledger."`
-	Decide policyDecideCmd `cmd:"" help:"Ask the ledger for a decision, as the identity of the profile."`
+	Put     policyPutCmd     `cmd:"" help:"Put a Cedar policy over our organisation's devices."`
+	List    policyListCmd    `cmd:"" help:"List the policies."`
+	Show    policyShowCmd    `cmd:"" help:"Show a policy's text."`
+	History policyHistoryCmd `cmd:"" help:"List the revisions of a policy, newest first."`
+	Revoke  policyRevokeCmd  `cmd:"" help:"Revoke a policy; its revisions are kept."`
+	Check   policyCheckCmd   `cmd:"" help:"Check a policy file as the ledger would."`
+	Test    policyTestCmd    `cmd:"" help:"Test policy files against a table of requests and expected decisions, without a ledger."`
+	Schema  policySchemaCmd  `cmd:"" help:"Print the schema that policies are written over."`
+}
+
+// Help is the long description.
+func (policyCmd) Help() string {
+	return "Policies say who may do what to an organisation's devices, in the Cedar language (https://cedarpolicy.com). " +
+		"Ask for a decision with: anchorline access."
 }
 
 type policyPutCmd struct {
 	ID   string `arg:"" help:"Policy id."`
 	File string `arg:"" help:"Its text in the Cedar language; - is standard input."`
-	profileFlag
-	JSON bool `help:"Print the policy as JSON." name:"json"`
+	ledgerFlags
 }
 
 // Run checks a policy here, where the fault can be shown, and puts it.
-func (c *policyPutCmd) Run(ctx context.Context, io streams) error {
-	text, err := readLimited(c.File, record.MaxPolicyText)
+func (c *policyPutCmd) Run(ctx context.Context, s streams) error {
+	text, err := s.readPolicy(c.File)
 	if err != nil {
 		return err
 	}
-	if _, err := policy.Parse(string(text)); err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Policy, error) {
+		return l.PutPolicy(ctx, c.ID, text)
+	}, showPolicy)
+}
+
+// readPolicy reads a policy and parses it; the fault names file, line and column.
+func (s streams) readPolicy(file string) (string, error) {
+	text, err := s.readLimited(file, record.MaxPolicyText)
+	if err != nil {
+		return "", err
 	}
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		p, err := l.PutPolicy(ctx, c.ID, string(text))
-		if err != nil {
-			return err
-		}
-		return showPolicies(io, []record.Policy{p}, c.JSON)
-	})
+	if _, err := policy.Parse(string(text)); err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return string(text), nil
 }
 
 type policyListCmd struct {
 	Owner string `help:"Only of this organisation, by MSP ID." placeholder:"ID"`
-	profileFlag
-	JSON bool `help:"Print the policies as JSON." name:"json"`
+	ledgerFlags
 }
 
 // Run lists policies.
-func (c *policyListCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		policies, err := l.Policies(ctx, c.Owner)
-		if err != nil {
-			return err
-		}
-		return showPolicies(io, policies, c.JSON)
+func (c *policyListCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.Policy, error) {
+		return l.Policies(ctx, c.Owner)
+	}, showPolicies)
+}
+
+func showPolicy(out io.Writer, p record.Policy) error { return showPolicies(out, []record.Policy{p}) }
+
+func showPolicies(out io.Writer, policies []record.Policy) error {
+	return table(out, "policies", "OWNER\tPOLICY\tREVISION\tIN FORCE\tUPDATED\tREASON", policies, func(p record.Policy) []any {
+		return []any{p.Owner, p.ID, p.Revision, yes(p.Active), stamp(p.Updated), p.Reason}
 	})
 }
 
-func showPolicies(io streams, policies []record.Policy, asJSON bool) error {
-	if asJSON {
-		return printJSON(io.out, policies)
+// policyArgs name a policy.
+type policyArgs struct {
+	ID    string `arg:"" help:"Policy id."`
+	Owner string `help:"Organisation that put it, by MSP ID (default: ours)." placeholder:"ID"`
+	ledgerFlags
+}
+
+// owner is the organisation whose policy is meant.
+func (a *policyArgs) owner(l *ledger.Client) string {
+	if a.Owner != "" {
+		return a.Owner
 	}
-	return table(io.out, "OWNER\tPOLICY\tREVISION\tIN FORCE\tUPDATED", policies, func(w *tabwriter.Writer, p record.Policy) {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%t\t%s\n", p.Owner, p.ID, p.Revision, p.Active, stamp(p.Updated))
-	})
+	return l.Profile().MSPID
 }
 
 type policyShowCmd struct {
-	Owner string `arg:"" help:"MSP ID of the owner."`
-	ID    string `arg:"" help:"Policy id."`
-	profileFlag
-	JSON bool `help:"Print the policy as JSON." name:"json"`
+	policyArgs
+	Revision uint64 `help:"This revision instead of the latest." placeholder:"N"`
 }
 
-// Run shows a policy's latest revision.
-func (c *policyShowCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		p, err := l.Policy(ctx, c.Owner, c.ID)
-		if err != nil {
+// Run shows a policy's text.
+func (c *policyShowCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Policy, error) {
+		if c.Revision != 0 {
+			return l.PolicyRevision(ctx, c.owner(l), c.ID, c.Revision)
+		}
+		return l.Policy(ctx, c.owner(l), c.ID)
+	}, func(out io.Writer, p record.Policy) error {
+		if !p.Active {
+			_, err := fmt.Fprintf(out, "// revoked in revision %d: %s\n", p.Revision, p.Reason)
 			return err
 		}
-		if c.JSON {
-			return printJSON(io.out, p)
-		}
-		_, err = fmt.Fprintln(io.out, p.Text)
+		_, err := fmt.Fprintln(out, strings.TrimRight(p.Text, "\n"))
 		return err
 	})
+}
+
+type policyHistoryCmd struct{ policyArgs }
+
+// Run lists a policy's revisions.
+func (c *policyHistoryCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.Policy, error) {
+		return l.PolicyHistory(ctx, c.owner(l), c.ID)
+	}, showPolicies)
 }
 
 type policyRevokeCmd struct {
 	ID     string `arg:"" help:"Policy id."`
-	Reason string `help:"Why; kept on the ledger." required:""`
-	profileFlag
-	JSON bool `help:"Print the policy as JSON." name:"json"`
+	Reason string `help:"Why; kept on the ledger." required:"" placeholder:"TEXT"`
+	ledgerFlags
 }
 
 // Run revokes a policy.
-func (c *policyRevokeCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		p, err := l.RevokePolicy(ctx, c.ID, c.Reason)
-		if err != nil {
-			return err
-		}
-		return showPolicies(io, []record.Policy{p}, c.JSON)
-	})
+func (c *policyRevokeCmd) Run(ctx context.Context, s streams) error {
+	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Policy, error) {
+		return l.RevokePolicy(ctx, c.ID, c.Reason)
+	}, showPolicy)
 }
 
-type policySchemaCmd struct{}
+// onlineFlag turns a command that needs no ledger into one that asks it.
+type onlineFlag struct {
+	Ledger  string        `help:"Connection profile: ask this ledger, whose chaincode may be of another version." placeholder:"FILE"`
+	Timeout time.Duration `help:"How long the ledger may take." default:"2m" placeholder:"TIME"`
+}
 
-// Run prints the schema.
-func (policySchemaCmd) Run(io streams) error {
-	_, err := fmt.Fprint(io.out, policy.Schema)
+func (f onlineFlag) flags() ledgerFlags {
+	return ledgerFlags{profileFlag: profileFlag{Profile: f.Ledger}, Timeout: f.Timeout}
+}
+
+type policyCheckCmd struct {
+	File string `arg:"" help:"A policy in the Cedar language; - is standard input."`
+	onlineFlag
+}
+
+// Run checks a policy; the exit status is 1 when the ledger would refuse it.
+func (c *policyCheckCmd) Run(ctx context.Context, s streams) error {
+	text, err := s.readLimited(c.File, record.MaxPolicyText)
+	if err != nil {
+		return err
+	}
+	by := "this program"
+	if c.Ledger == "" {
+		_, err = policy.Parse(string(text))
+	} else {
+		by = c.Ledger
+		err = withLedger(ctx, c.flags(), func(ctx context.Context, l *ledger.Client) error {
+			_, err := l.CheckPolicy(ctx, string(text))
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	_, err = fmt.Fprintf(s.out, "%s is good, checked by %s\n", c.File, by)
 	return err
 }
 
-type policyDecideCmd struct {
-	Action  string `arg:"" help:"read, subscribe, command or configure." enum:"read,subscribe,command,configure"`
-	Device  string `arg:"" help:"Device id."`
-	Purpose string `help:"What for." placeholder:"TEXT"`
-	profileFlag
-	JSON bool `help:"Print the decision as JSON." name:"json"`
-}
+type policySchemaCmd struct{ onlineFlag }
 
-// Run asks for a decision; the exit status is 1 when it is no.
-func (c *policyDecideCmd) Run(ctx context.Context, io streams) error {
-	return withLedger(c.profileFlag, func(l *ledger.Client) error {
-		d, err := l.Decide(ctx, record.AccessQuery{
-			Action: c.Action, Resource: record.AccessResource{Device: c.Device}, Context: record.AccessContext{Purpose: c.Purpose},
-		})
-		if err != nil {
+// Run prints the schema.
+func (c *policySchemaCmd) Run(ctx context.Context, s streams) error {
+	schema := policy.Schema
+	if c.Ledger != "" {
+		if err := withLedger(ctx, c.flags(), func(ctx context.Context, l *ledger.Client) (err error) {
+			schema, err = l.PolicySchema(ctx)
+			return err
+		}); err != nil {
 			return err
 		}
-		if c.JSON {
-			err = printJSON(io.out, d)
-		} else {
-			for _, one := range d.Devices {
-				fmt.Fprintf(io.out, "%s: %s may %s %s%s\n", verdict(one.Allowed), d.Subject, c.Action, one.Device, because(one, nil))
-			}
-		}
-		if err == nil && !d.Allowed {
-			err = errSilent
-		}
-		return err
-	})
-}
-
-func verdict(allowed bool) string {
-	if allowed {
-		return "allow"
 	}
-	return "deny"
-}
-
-// because says what decided; reasons say, by policy id, why one could not be evaluated, where that
-// is known.
-func because(d record.DeviceDecision, reasons map[string]string) string {
-	var parts []string
-	for _, p := range d.Policies {
-		parts = append(parts, fmt.Sprintf("%s (revision %d)", p.ID, p.Revision))
-	}
-	for _, e := range d.Errors {
-		parts = append(parts, strings.TrimSuffix(fmt.Sprintf("%s (revision %d) could not be evaluated: %s", e.ID, e.Revision, reasons[e.ID]), ": "))
-	}
-	if len(parts) == 0 {
-		return ": no policy permits it"
-	}
-	return ": " + strings.Join(parts, ", ")
-}
-
-type policyTestCmd struct {
-	Table    string   `arg:"" help:"YAML file of requests and expected decisions."`
-	Policies []string `arg:"" help:"Policy files; a file's name without its ending is the policy's id." type:"existingfile"`
-}
-
-// A policyCase is one row of the table.
-type policyCase struct {
-	Name string `yaml:"name"`
-	User *struct {
-		MSP        string            `yaml:"msp"`
-		Identity   string            `yaml:"identity"`
-		Roles      []record.Role     `yaml:"roles"`
-		Units      []string          `yaml:"units"`
-		Attributes map[string]string `yaml:"attributes"`
-	} `yaml:"user"`
-	Subject *testDevice `yaml:"subject"` // a device that asks; else user
-	Action  string      `yaml:"action"`
-	Device  testDevice  `yaml:"device"`
-	Context struct {
-		Purpose string    `yaml:"purpose"`
-		From    time.Time `yaml:"from"`
-		Until   time.Time `yaml:"until"`
-	} `yaml:"context"`
-	Time   time.Time `yaml:"time"`
-	Expect string    `yaml:"expect"` // allow or deny
-}
-
-type testDevice struct {
-	ID         string            `yaml:"id"`
-	Owner      string            `yaml:"owner"`
-	Type       string            `yaml:"type"`
-	Status     record.Status     `yaml:"status"`
-	Attributes map[string]string `yaml:"attributes"`
-	Registered time.Time         `yaml:"registered"`
-}
-
-func (d testDevice) record() record.Device {
-	r := record.Device{
-		Type: record.DeviceType, Version: record.Version, ID: d.ID, Owner: d.Owner, DeviceType: d.Type,
-		Status: d.Status, Attributes: d.Attributes, Registered: millis(d.Registered),
-	}
-	if r.Status == "" {
-		r.Status = record.Active
-	}
-	return r
-}
-
-// millis is a time on the ledger; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-// Run decides every row and compares; the exit status is 1 when one differs.
-func (c *policyTestCmd) Run(io streams) error {
-	set, err := c.policies()
-	if err != nil {
-		return err
-	}
-	cases, err := c.cases()
-	if err != nil {
-		return err
-	}
-	failed := 0
-	for i, row := range cases {
-		d, reasons, err := row.decide(set)
-		if err != nil {
-			return fmt.Errorf("%s, row %d (%s): %w", c.Table, i+1, row.Name, err)
-		}
-		mark := "ok  "
-		if verdict(d.Allowed) != row.Expect {
-			mark = "FAIL"
-			failed++
-		}
-		fmt.Fprintf(io.out, "%s  %s: expected %s, is %s%s\n", mark, row.Name, row.Expect, verdict(d.Allowed), because(d, reasons))
-	}
-	fmt.Fprintf(io.out, "%d passed, %d failed\n", len(cases)-failed, failed)
-	if failed > 0 {
-		return errSilent
-	}
-	return nil
-}
-
-func (c *policyTestCmd) policies() (*policy.Set, error) {
-	var records []record.Policy
-	for _, file := range c.Policies {
-		text, err := readLimited(file, record.MaxPolicyText)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := policy.Parse(string(text)); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		id := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-		records = append(records, record.Policy{
-			Type: record.PolicyType, Version: record.Version, ID: id, Revision: 1, Text: string(text), Active: true,
-		})
-	}
-	return policy.NewSet(records)
-}
-
-func (c *policyTestCmd) cases() ([]policyCase, error) {
-	f, err := os.Open(c.Table)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	dec := yaml.NewDecoder(f)
-	dec.KnownFields(true)
-	var cases []policyCase
-	if err := dec.Decode(&cases); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Table, err)
-	}
-	if len(cases) == 0 {
-		return nil, fmt.Errorf("%s holds no requests", c.Table)
-	}
-	return cases, nil
-}
-
-func (row policyCase) decide(set *policy.Set) (_ record.DeviceDecision, reasons map[string]string, _ error) {
-	var none record.DeviceDecision
-	if row.Expect != "allow" && row.Expect != "deny" {
-		return none, nil, fmt.Errorf("expect is %q: want allow or deny", row.Expect)
-	}
-	var who policy.Principal
-	switch {
-	case (row.User == nil) == (row.Subject == nil):
-		return none, nil, errors.New("give either user or subject")
-	case row.User != nil:
-		u := row.User
-		who = policy.User(u.MSP, u.Identity, u.Roles, u.Units, u.Attributes)
-	default:
-		who = policy.Device(row.Subject.record())
-	}
-	at := row.Time
-	if at.IsZero() {
-		at = time.Now()
-	}
-	d, reasons := set.Decide(who, row.Action, row.Device.record(), record.AccessContext{
-		Purpose: row.Context.Purpose, From: millis(row.Context.From), Until: millis(row.Context.Until),
-	}, at.UnixMilli())
-	return d, reasons, nil
+	_, err := fmt.Fprint(s.out, schema)
+	return err
 }

@@ -20,6 +20,9 @@ import (
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
+// errNoInput is returned when a payload is expected on standard input and a person sits there.
+var errNoInput = errors.New("no payload: give --value and --name, or pipe one to standard input")
+
 type devicePublishCmd struct {
 	ID string `arg:"" help:"Device id."`
 	keyFlag
@@ -68,8 +71,8 @@ func (c *devicePublishCmd) device(io streams) (device.Config, error) {
 		ID: c.ID, Broker: c.broker(c.Broker), Logger: slog.New(slog.NewTextHandler(io.err, nil)),
 	}
 	var err error
-	if cfg.Signer, err = device.ReadKey(c.path(c.ID)); err != nil {
-		return cfg, fmt.Errorf("%w (make one with: anchorline device new %s)", err, c.ID)
+	if cfg.Signer, err = c.read(c.ID); err != nil {
+		return cfg, err
 	}
 	if c.Pins == "" {
 		return cfg, nil

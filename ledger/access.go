@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+)
+
+// Decide asks whether we, or a device, may do something; nothing is recorded.
+func (c *Client) Decide(ctx context.Context, q record.AccessQuery) (record.Decision, error) {
+	return query[record.Decision](ctx, c, "access:Decide", q)
+}
+
+// RequestAccess decides and puts the decision on record, a refusal too. It holds for ttl, for the
+// chaincode's default when that is 0. Each call records another decision.
+func (c *Client) RequestAccess(ctx context.Context, q record.AccessQuery, ttl time.Duration) (record.Access, error) {
+	return transact[record.Access](ctx, c, "access:Request", struct {
+		record.AccessQuery
+		TTL int64 `json:"ttl,omitempty"`
+	}{q, ttl.Milliseconds()})
+}
+
+// Access returns a recorded decision by the id of the transaction that recorded it, or
+// ErrNotFound.
+func (c *Client) Access(ctx context.Context, id string) (record.Access, error) {
+	return evaluate[record.Access](ctx, c, "access:Get", id)
+}
+
+// Accesses returns every recorded decision.
+func (c *Client) Accesses(ctx context.Context) ([]record.Access, error) {
+	return list[record.Access](ctx, c, "access:List", "decisions", nil)
+}
