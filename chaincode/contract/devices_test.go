@@ -79,7 +79,7 @@ func TestADeviceWithoutProofOfPossessionIsRefused(t *testing.T) {
 func TestARotatedKeyEndsWhereTheNextBegins(t *testing.T) {
 	w := newWorld(t)
 	old, next := w.device("pump-1"), newSigner(t, "ES256")
-	w.ledger.Advance(time.Hour)
+	w.ledger.Advance(time.Minute)
 	now := w.ledger.Now()
 	d := decode[record.Device](t, w.submit(w.admin1, "devices:RotateKey", w.rotation("pump-1", "Org1MSP", old, next)))
 	require.Len(t, d.Keys, 2)
@@ -186,7 +186,7 @@ func TestRepeatingAChangeOfStatusWritesNothing(t *testing.T) {
 func TestAClockThatGoesBackDoesNotPutTimesOutOfOrder(t *testing.T) {
 	w := newWorld(t)
 	old, next := w.device("pump-1"), newSigner(t, "EdDSA")
-	w.ledger.Advance(-time.Hour)
+	w.ledger.Advance(-time.Minute)
 	d := decode[record.Device](t, w.submit(w.admin1, "devices:RotateKey", w.rotation("pump-1", "Org1MSP", old, next)))
 	require.Equal(t, d.Keys[0].From, d.Keys[0].Until)
 	require.Equal(t, d.Registered, d.Keys[1].From)

@@ -25,6 +25,7 @@ import (
 // batch is an anchored batch of readings with everything that proves them.
 type batch struct {
 	stream   cose.Signer
+	ledger   string // channel and chaincode, as receipts name them
 	readings [][]byte
 	tree     *merkle.Tree
 	anchor   record.Anchor
@@ -35,7 +36,7 @@ type batch struct {
 func (w *world) anchoredBatch(size int) batch {
 	w.t.Helper()
 	device := w.device("pump-1")
-	b := batch{stream: w.stream(w.bridge1, "bridge-1")}
+	b := batch{stream: w.stream(w.bridge1, "bridge-1"), ledger: w.ledger.Channel + "/" + w.ledger.Chaincode}
 	var leaves []merkle.Hash
 	for i := range size {
 		signed, err := reading.Sign(device, reading.Claims{Device: "pump-1", Sequence: uint64(i + 1), Time: 1_700_000_000_000},
@@ -58,7 +59,7 @@ func (b batch) claims(t testing.TB) receipt.Claims {
 	tx, err := hex.DecodeString(b.entry.TxID)
 	require.NoError(t, err)
 	return receipt.Claims{
-		Stream: "bridge-1", Ledger: "channel/" + ledgertest.Chaincode, Number: 1, Anchor: b.anchor.Hash(),
+		Stream: "bridge-1", Ledger: b.ledger, Number: 1, Anchor: b.anchor.Hash(),
 		Transaction: [32]byte(tx), Block: 5, LedgerTime: b.entry.LedgerTime,
 	}
 }

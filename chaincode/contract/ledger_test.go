@@ -97,6 +97,7 @@ func TestTwoAnchorsOfOneNumberAtTheSameTimeCannotBothCommit(t *testing.T) {
 }
 
 func TestAHundredThousandDevicesAreListedInLinearTimeAndSmallMessages(t *testing.T) {
+	inMemory(t, "it starts from a state that no transaction writes")
 	const page = 1000
 	w := newWorld(t)
 	d := decode[record.Device](t, w.submit(w.admin1, "devices:Register", w.registration("device", "Org1MSP", newSigner(t, "EdDSA"))))
@@ -131,6 +132,7 @@ func TestAHundredThousandDevicesAreListedInLinearTimeAndSmallMessages(t *testing
 }
 
 func TestAPageThatWouldNotFitIsRefusedWithAdvice(t *testing.T) {
+	inMemory(t, "it starts from a state that no transaction writes")
 	w := newWorld(t)
 	d := decode[record.Device](t, w.submit(w.admin1, "devices:Register", w.registration("device", "Org1MSP", newSigner(t, "EdDSA"))))
 	for range record.MaxKeys - 1 {
@@ -147,6 +149,7 @@ func TestAPageThatWouldNotFitIsRefusedWithAdvice(t *testing.T) {
 }
 
 func TestARecordOfANewerChaincodeIsNotMisread(t *testing.T) {
+	inMemory(t, "it starts from a state that no transaction writes")
 	w := newWorld(t)
 	w.ledger.Load(record.DeviceKey("pump-1"), []byte(`{"id":"pump-1","new":"field","type":"device","version":2}`))
 	require.Contains(t, w.refused(record.Internal, w.admin1, "devices:Get", "pump-1"), "schema version 2")
@@ -161,6 +164,7 @@ func (broken) GetTxID() string   { return "tx" }
 func (broken) GetArgs() [][]byte { return [][]byte{[]byte("roles:WhoAmI")} }
 
 func TestAPanicBecomesAnError(t *testing.T) {
+	inMemory(t, "it breaks the stub")
 	w := newWorld(t)
 	for _, invoke := range []func(shim.ChaincodeStubInterface) *peer.Response{w.cc.Invoke, w.cc.Init} {
 		response := invoke(broken{})

@@ -120,6 +120,7 @@ func TestGrantsAreListedByOrganisationAndRole(t *testing.T) {
 }
 
 func TestAnIdentityThatCannotBeReadIsForbiddenEverything(t *testing.T) {
+	inMemory(t, "a peer refuses such an identity before the chaincode sees it")
 	w := newWorld(t)
 	for _, creator := range [][]byte{nil, {}, []byte("x"), {0x0a, 0x01}} {
 		w.refused(record.Forbidden, ledgertest.RawIdentity(creator), "roles:WhoAmI")

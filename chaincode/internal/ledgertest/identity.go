@@ -6,12 +6,16 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -33,10 +37,31 @@ type Identity struct {
 	MSP         string
 	Certificate *x509.Certificate
 	creator     []byte
+	key         *ecdsa.PrivateKey
 }
 
 // Creator returns the serialized identity.
 func (i Identity) Creator() []byte { return slices.Clone(i.creator) }
+
+// Key returns the identity's private key.
+func (i Identity) Key() *ecdsa.PrivateKey { return i.key }
+
+// Sign signs as Fabric's clients do: ECDSA over SHA-256, in DER, with the lower of the two values
+// of s that verify.
+func (i Identity) Sign(message []byte) ([]byte, error) {
+	if i.key == nil {
+		return nil, errors.New("this identity has no key")
+	}
+	digest := sha256.Sum256(message)
+	r, s, err := ecdsa.Sign(rand.Reader, i.key, digest[:])
+	if err != nil {
+		return nil, err
+	}
+	if order := i.key.Params().N; s.Cmp(new(big.Int).Rsh(order, 1)) > 0 {
+		s.Sub(order, s)
+	}
+	return asn1.Marshal(struct{ R, S *big.Int }{r, s})
+}
 
 // RawIdentity is an identity whose creator bytes are anything.
 func RawIdentity(creator []byte) Identity { return Identity{creator: creator} }
@@ -58,6 +83,33 @@ func NewOrganisation(t testing.TB, mspID string) Organisation {
 	return Organisation{MSP: mspID, certificate: certificate, key: key}
 }
 
+// OpenOrganisation reads the CA of an MSP from an organisation's folder in cryptogen's layout, so
+// that its members are members of the network that the folder belongs to.
+func OpenOrganisation(t testing.TB, mspID, folder string) Organisation {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "ca", "*-cert.pem"))
+	require.NoError(t, err)
+	require.Len(t, files, 1, folder)
+	certificate, err := x509.ParseCertificate(readPEM(t, files[0]))
+	require.NoError(t, err)
+	files, err = filepath.Glob(filepath.Join(folder, "ca", "*_sk"))
+	require.NoError(t, err)
+	require.Len(t, files, 1, folder)
+	key, err := x509.ParsePKCS8PrivateKey(readPEM(t, files[0]))
+	require.NoError(t, err)
+	return Organisation{MSP: mspID, certificate: certificate, key: key.(*ecdsa.PrivateKey)}
+}
+
+// readPEM returns what is in the first block of a file.
+func readPEM(t testing.TB, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	block, _ := pem.Decode(content)
+	require.NotNil(t, block, path)
+	return block.Bytes
+}
+
 // Member enrols an identity with organisational units, one of which is its NodeOU ("admin",
 // "client", "peer"), and with Fabric CA attributes, which may be nil.
 func (o Organisation) Member(t testing.TB, name string, units []string, attributes map[string]string) Identity {
@@ -69,7 +121,7 @@ func (o Organisation) Member(t testing.TB, name string, units []string, attribut
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: name, OrganizationalUnit: units},
-		NotBefore:    time.Unix(1_600_000_000, 0), NotAfter: time.Unix(3_000_000_000, 0),
+		NotBefore:    o.certificate.NotBefore, NotAfter: o.certificate.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if attributes != nil {
@@ -87,7 +139,7 @@ func (o Organisation) Member(t testing.TB, name string, units []string, attribut
 		Mspid: o.MSP, IdBytes: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 	})
 	require.NoError(t, err)
-	return Identity{MSP: o.MSP, Certificate: certificate, creator: creator}
+	return Identity{MSP: o.MSP, Certificate: certificate, creator: creator, key: key}
 }
 
 // Admin enrols an identity of NodeOU admin.

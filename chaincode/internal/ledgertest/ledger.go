@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package ledgertest runs a chaincode against a ledger in memory that refuses what Fabric
-// refuses: a transaction does not see its own writes, pages and histories are refused in a
-// transaction that writes, read versions and ranges are validated at commit, and so are
-// chaincode-level and key-level endorsement policies.
+// refuses: a transaction is ordered once and does not see its own writes, pages and histories are
+// refused in a transaction that writes, read versions and ranges are validated at commit, and so
+// are chaincode-level and key-level endorsement policies.
 //
-// A test proposes as an Identity and commits what was endorsed. Nothing is kept on disk.
+// A test proposes as an Identity and commits what was endorsed. Nothing is kept on disk. The same
+// test runs on a Fabric network when the ledger is made Over one.
 package ledgertest
 
 import (
@@ -29,6 +30,8 @@ const Chaincode = "anchorline"
 type Ledger struct {
 	// Channel is the channel's name.
 	Channel string
+	// Chaincode is the name under which the chaincode is installed.
+	Chaincode string
 	// Organisations are the MSP IDs of the channel; the chaincode's own endorsement policy
 	// needs more than half of them.
 	Organisations []string
@@ -38,10 +41,16 @@ type Ledger struct {
 	height    uint64
 	proposals uint64
 	state     map[string]entry
+	// known are the ids of the transactions that were ordered, valid or not.
+	known map[string]bool
 	// sorted are the keys of state in order, nil when they must be sorted anew.
 	sorted  []string
 	history map[string][]*queryresult.KeyModification
 	events  []Event
+
+	// network keeps the state instead, nil for a ledger in memory; what it committed up to block
+	// height is in the fields above.
+	network Network
 }
 
 // entry is a key's value, version and key-level endorsement policy.
@@ -60,9 +69,10 @@ type Event struct {
 // New returns an empty ledger whose clock stands at a fixed time.
 func New(organisations ...string) *Ledger {
 	return &Ledger{
-		Channel: "channel", Organisations: organisations,
+		Channel: "channel", Chaincode: Chaincode, Organisations: organisations,
 		now:     time.UnixMilli(1_700_000_000_000),
 		state:   map[string]entry{},
+		known:   map[string]bool{},
 		history: map[string][]*queryresult.KeyModification{},
 	}
 }
@@ -85,6 +95,8 @@ func (l *Ledger) Advance(step time.Duration) {
 type Proposal struct {
 	Response *peer.Response
 	Stub     *Stub
+	// Endorsed is what the network made of it; it belongs to the network.
+	Endorsed any
 }
 
 // Propose simulates a call as an identity. The clock then moves on by a millisecond.
@@ -108,12 +120,18 @@ func (l *Ledger) ProposeBytes(cc shim.Chaincode, as Identity, args ...[]byte) Pr
 	}
 	l.now = l.now.Add(time.Millisecond)
 	l.mu.Unlock()
+	if l.network != nil {
+		return l.network.Propose(as, stub.timestamp.AsTime(), args)
+	}
 	return Proposal{Response: cc.Invoke(stub), Stub: stub}
 }
 
 // Again simulates the same proposal - same id, time, caller and arguments - once more, as
 // another organisation's peer would.
 func (l *Ledger) Again(cc shim.Chaincode, p Proposal) Proposal {
+	if l.network != nil {
+		return l.network.Again(p)
+	}
 	stub := &Stub{
 		ledger: l, args: p.Stub.args, creator: p.Stub.creator,
 		txID: p.Stub.txID, timestamp: p.Stub.timestamp,
@@ -127,8 +145,15 @@ func (l *Ledger) Commit(p Proposal, endorsers ...string) peer.TxValidationCode {
 	if p.Response.GetStatus() >= shim.ERRORTHRESHOLD {
 		return peer.TxValidationCode_INVALID_ENDORSER_TRANSACTION
 	}
+	if l.network != nil {
+		return l.network.Commit(p, endorsers)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.known[p.Stub.txID] {
+		return peer.TxValidationCode_DUPLICATE_TXID
+	}
+	l.known[p.Stub.txID] = true
 	l.height++
 	if !l.endorsed(p.Stub, endorsers) {
 		return peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
@@ -181,6 +206,7 @@ func (l *Ledger) Submit(cc shim.Chaincode, as Identity, args ...string) (Proposa
 func (l *Ledger) Value(key string) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.follow()
 	return slices.Clone(l.state[key].value)
 }
 
@@ -188,6 +214,7 @@ func (l *Ledger) Value(key string) []byte {
 func (l *Ledger) Policy(key string) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.follow()
 	return slices.Clone(l.state[key].policy)
 }
 
@@ -195,6 +222,7 @@ func (l *Ledger) Policy(key string) []byte {
 func (l *Ledger) Keys() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.follow()
 	return slices.Clone(l.scanKeys("", ""))
 }
 
@@ -202,6 +230,7 @@ func (l *Ledger) Keys() []string {
 func (l *Ledger) Events() []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.follow()
 	return slices.Clone(l.events)
 }
 
@@ -244,7 +273,8 @@ func (l *Ledger) scanKeys(start, end string) []string {
 	return l.sorted[from:max(from, to)]
 }
 
-// Load puts a value under a key without a transaction, to start from a large state.
+// Load puts a value under a key without a transaction, to start from a large state. No network
+// has that: a test that uses it runs in memory only.
 func (l *Ledger) Load(key string, value []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -103,9 +103,10 @@ func TestAKeysOwnPolicyReplacesTheChaincodes(t *testing.T) {
 		}
 		return nil, stub.SetStateValidationParameter("a", policy)
 	}), ledgertest.Identity{})
+	require.Equal(t, peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, l.Commit(l.Propose(put("a", "2"), ledgertest.Identity{}), "Org1MSP", "Org2MSP"))
 	change := l.Propose(put("a", "2"), ledgertest.Identity{})
-	require.Equal(t, peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, l.Commit(change, "Org1MSP", "Org2MSP"))
 	require.Equal(t, peer.TxValidationCode_VALID, l.Commit(change, "Org1MSP", "Org3MSP"))
+	require.Equal(t, peer.TxValidationCode_DUPLICATE_TXID, l.Commit(change, "Org1MSP", "Org3MSP"))
 	// One signature counts for one leaf of a rule.
 	require.False(t, ledgertest.Satisfied(policy, []string{"Org1MSP", "Org1MSP"}))
 }
