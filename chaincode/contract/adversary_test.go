@@ -25,6 +25,7 @@ func (w *world) alone(msp, key, value string) peer.TxValidationCode {
 }
 
 func TestAnOrganisationApprovesForItselfOnly(t *testing.T) {
+	inMemory(t, "a rogue on a network is in TestARogueOnOneOrganisationsPeerChangesNothing")
 	w := newWorld(t)
 	w.agree()
 	weaker := object{"organisations": []string{"Org1MSP", "Org2MSP"}, "others": 0}
@@ -70,6 +71,7 @@ func TestAKeyUnderSuspicionAuthorisesNoOther(t *testing.T) {
 }
 
 func TestAProposalWithoutATimeIsRefused(t *testing.T) {
+	inMemory(t, "a peer refuses such a proposal before the chaincode sees it")
 	w := newWorld(t)
 	w.ledger.Advance(time.Duration(-w.ledger.Now()) * time.Millisecond)
 	signer := newSigner(t, "EdDSA")
@@ -199,6 +201,7 @@ func TestABookmarkThatIsNotTextIsRefused(t *testing.T) {
 }
 
 func TestALongHistoryComesInPagesThatCanBeSent(t *testing.T) {
+	inMemory(t, "a history of 3 MiB takes hundreds of blocks")
 	type page struct {
 		Changes []struct {
 			TxID   string        `json:"txId"`

@@ -119,6 +119,14 @@ func needNetwork(t testing.TB) {
 	}
 }
 
+// fewer is how often a test repeats what costs little in memory, and a block each on a network.
+func fewer(memory, network int) int {
+	if onNetwork() {
+		return network
+	}
+	return memory
+}
+
 func TestTheSuiteOnTheEmbeddedNetwork(t *testing.T) {
 	if onNetwork() {
 		t.Skip("SKIPPED: this run is on a network already")
