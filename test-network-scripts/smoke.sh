@@ -14,8 +14,9 @@
 #                 embedded in anchorline is used
 #   --anchorline  the program (default: built from this source)
 #
-# The first organisation's first user needs the roles registrar and bridge; deploy.sh grants them
-# on our network. Takes some seconds and leaves one device and one stream on the ledger.
+# It acts as those users of the first organisation in the file who have the roles registrar and
+# bridge; without --broker one user must have both. Takes some seconds and leaves one device and one
+# stream on the ledger.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -48,6 +49,33 @@ read_arguments() {
 	done
 }
 
+# profile_of ROLE... prints the profile of the first user who has the roles.
+profile_of() {
+	local org=${ORGS%% *} user file role
+	for user in $(of "$org" USERS); do
+		for role in "$@"; do
+			has_role "$org" "$user" "$role" || continue 2
+		done
+		file=$DATA/profiles/profile-$(printf '%s-%s' "$org" "$user" | tr '[:upper:]' '[:lower:]').json
+		[ -f "$file" ] || die "no $file; run deploy.sh first"
+		printf '%s' "$file"
+		return
+	done
+	die "none of ${org}_USERS is $(printf '%s' "$*" | sed 's/ / and /'); see ${org}_ROLES and ${org}_GRANTS, and run deploy.sh"
+}
+
+# choose_profiles: the embedded broker comes with a bridge that registers a device too, so one user
+# must be both.
+choose_profiles() {
+	if [ -n "$BROKER" ]; then
+		BRIDGE_PROFILE=$(profile_of bridge)
+		REGISTRAR_PROFILE=$(profile_of registrar)
+	else
+		BRIDGE_PROFILE=$(profile_of bridge registrar) || die "give a broker with --broker, then they may be two"
+		REGISTRAR_PROFILE=$BRIDGE_PROFILE
+	fi
+}
+
 # run COMMAND...: runs anchorline in the smoke test's folder; shows what it said when it fails.
 run() {
 	(cd "$SMOKE" && "$ANCHORLINE" "$@") >"$SMOKE/run.log" 2>&1 || {
@@ -76,7 +104,7 @@ free_port() {
 # start_bridge starts a bridge of its own stream; on the embedded broker when none was given. One
 # simulated device comes with that, hardly ever publishing.
 start_bridge() {
-	local common=(--fabric "$PROFILE" --stream "$STREAM" --linger 100ms)
+	local common=(--fabric "$BRIDGE_PROFILE" --stream "$STREAM" --linger 100ms)
 	if [ -n "$BROKER" ]; then
 		ARCHIVE=$SMOKE/bridge/archive
 		step "starting a bridge at $BROKER, stream $STREAM"
@@ -165,16 +193,15 @@ main() {
 	load_environment "${ENVIRONMENT:-$DATA/network.env}"
 	WORK=$DATA/deploy
 	[ -f "$WORK/core.yaml" ] || die "nothing was deployed from $DATA; run deploy.sh first"
-	PROFILE=$DATA/profiles/profile-$(printf '%s' "${ORGS%% *}" | tr '[:upper:]' '[:lower:]').json
-	[ -f "$PROFILE" ] || die "no $PROFILE; run deploy.sh first"
 	run_id=$(date +%s)-$$
 	SMOKE=$DATA/smoke/$run_id DEVICE=smoke-device-$run_id STREAM=smoke-$run_id BRIDGE=smoke-bridge-$run_id
 	mkdir -p "$SMOKE"
+	choose_profiles
 	build
 	trap 'stop "$BRIDGE"' EXIT
 	start_bridge
 	run device new "$DEVICE"
-	run device register "$DEVICE" --profile "$PROFILE" --type smoke-test
+	run device register "$DEVICE" --profile "$REGISTRAR_PROFILE" --type smoke-test
 	step "registered device $DEVICE"
 	run device publish "$DEVICE" --broker "$BROKER" --value 21.5 --unit Cel --name temperature
 	step "published a reading over MQTT"

@@ -186,6 +186,12 @@ func TestOrganisationsDeployEachForItself(t *testing.T) {
 // requireAnswer calls the deployed chaincode with a real client that knows the profile only.
 func requireAnswer(t *testing.T, network *fabric.Network, mspID, user string) {
 	t.Helper()
+	require.Contains(t, evaluate(t, network, mspID, user, "org.hyperledger.fabric:GetMetadata"), "Anchorline")
+}
+
+// evaluate queries a function of the deployed chaincode as one user.
+func evaluate(t *testing.T, network *fabric.Network, mspID, user, function string) string {
+	t.Helper()
 	profile, file, err := network.Profile(mspID, user, "")
 	require.NoError(t, err)
 	require.FileExists(t, file)
@@ -214,9 +220,9 @@ func requireAnswer(t *testing.T, network *fabric.Network, mspID, user string) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, gateway.Close()) }()
 	answer, err := gateway.GetNetwork(profile.Channel).GetContract(profile.Chaincode).
-		EvaluateTransaction("org.hyperledger.fabric:GetMetadata")
+		EvaluateTransaction(function)
 	require.NoError(t, err)
-	require.Contains(t, string(answer), "Anchorline")
+	return string(answer)
 }
 
 func content(t *testing.T, file string) []byte {

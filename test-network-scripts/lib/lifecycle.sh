@@ -28,6 +28,23 @@ load_environment() {
 	done
 	[[ ${CONSORTIUM_OTHERS:-0} =~ ^[0-9]+$ ]] ||
 		die "$1: CONSORTIUM_OTHERS is a number of organisations, not $CONSORTIUM_OTHERS"
+	check_identities
+}
+
+# check_identities: what Fabric's peer command wants to find in the MSP folder of each identity.
+check_identities() {
+	local org user folder part
+	for org in $ORGS; do
+		for user in ADMIN $(of "$org" USERS); do
+			folder=$(of "$org" "${user}_MSP")
+			[ -n "$folder" ] || die "${org}_USERS names $user, but ${org}_${user}_MSP is not set"
+			for part in signcerts keystore cacerts; do
+				[ -d "$folder/$part" ] || die "${org}_${user}_MSP: no $part in $folder; it is to be the msp folder of an identity"
+			done
+			[ -f "$folder/config.yaml" ] || [ -n "$(ls "$folder/admincerts" 2>/dev/null)" ] ||
+				die "${org}_${user}_MSP: no config.yaml in $folder; Fabric CA does not write it, docs/deploy.md (Identities) has one that fits"
+		done
+	done
 }
 
 # of ORG KEY prints a value of the environment file, or nothing.
@@ -118,7 +135,9 @@ install() {
 	local org=$1 address id
 	id=$(package_id "$org")
 	for address in $(of "$org" PEER_ADDRESS); do
-		if peer_at "$org" "$address" lifecycle chaincode queryinstalled | saw -F "Package ID: $id,"; then
+		peer_at "$org" "$address" lifecycle chaincode queryinstalled >"$WORK/peer.log" 2>&1 ||
+			fail "$address does not say what is installed; is it up, and is ${org}_ADMIN_MSP an administrator?"
+		if grep -qF "Package ID: $id," "$WORK/peer.log"; then
 			step "$(of "$org" MSP_ID): already installed on $address"
 			continue
 		fi

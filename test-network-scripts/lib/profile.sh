@@ -13,13 +13,26 @@ only_file() {
 	die "no file in $1"
 }
 
+# key_of MSP-FOLDER prints the file of the certificate's key: a renewal leaves the key of the old
+# certificate in the folder too.
+key_of() {
+	local key public
+	[ "$(find "$1/keystore" -type f | wc -l)" -gt 1 ] || { only_file "$1/keystore" && return; }
+	command -v openssl >/dev/null || die "$1/keystore holds several keys; leave the certificate's, or install openssl, which tells them apart"
+	public=$(openssl x509 -in "$(only_file "$1/signcerts")" -noout -pubkey)
+	for key in "$1"/keystore/*; do
+		[ "$(openssl pkey -in "$key" -pubout 2>/dev/null)" != "$public" ] || { printf '%s' "$key" && return; }
+	done
+	die "$1/keystore holds no key of the certificate in $1/signcerts"
+}
+
 # write_profile TARGET ORG MSP-FOLDER: whose certificate and key lie in MSP-FOLDER.
 write_profile() {
 	local org=$2 address name certificate key
 	address=$(first_peer "$org")
 	name=$(of "$org" PEER_HOSTNAME)
 	certificate=$(only_file "$3/signcerts")
-	key=$(only_file "$3/keystore")
+	key=$(key_of "$3")
 	# shellcheck disable=SC2153 # NAME is the chaincode's, from deploy.sh
 	cat >"$1.tmp" <<-EOF
 		{

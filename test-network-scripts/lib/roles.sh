@@ -38,6 +38,11 @@ invoke() {
 # certificate_hash FILE prints the SHA-256 of a certificate's DER.
 certificate_hash() { sed '/-----/d' "$1" | base64 -d >"$WORK/certificate.der" && sha256 "$WORK/certificate.der"; }
 
+# has_role ORG USER ROLE: the identity has the role, however it was granted.
+has_role() {
+	query_as "$1" "$(of "$1" "$2_MSP")" roles:WhoAmI | saw "\"roles\":\\[[^]]*\"$3\""
+}
+
 # grant_roles gives every organisation's identities the roles that the environment file names:
 # ORG1_ROLES="USER1=registrar USER2=bridge". What they have already is left alone.
 grant_roles() {
@@ -47,7 +52,7 @@ grant_roles() {
 			user=${pair%%=*} role=${pair#*=}
 			msp=$(of "$org" "${user}_MSP")
 			[ -n "$msp" ] || die "${org}_ROLES names $user, but ${org}_${user}_MSP is not set"
-			if query_as "$org" "$msp" roles:WhoAmI | saw "\"roles\":\\[[^]]*\"$role\""; then
+			if has_role "$org" "$user" "$role"; then
 				step "$(of "$org" MSP_ID): $user is $role"
 				continue
 			fi
