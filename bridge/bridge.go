@@ -62,7 +62,7 @@ func Open(cfg Config, l *ledger.Client, logger *slog.Logger) (*Bridge, error) {
 		return nil, err
 	}
 	b := &Bridge{cfg: cfg, ledger: l, spool: store, session: session, logger: logger}
-	if b.signer, err = streamKey(filepath.Join(cfg.Dir, "stream.key")); err == nil {
+	if b.signer, err = streamKey(cfg.keyFile()); err == nil {
 		b.archive, err = archive.Open(filepath.Join(cfg.Dir, "archive"))
 	}
 	if err != nil {
@@ -105,15 +105,42 @@ func (b *Bridge) Run(ctx context.Context) error {
 	g.Go(func() error { return in.Run(ctx, b.session) })
 	g.Go(func() error { return b.untilEnd(ctx, anchorer.Run(ctx)) })
 	g.Go(func() error { return b.untilEnd(ctx, courier.Run(ctx)) })
-	g.Go(func() error {
-		b.ledger.Watch(ctx, func(e ledger.Event) {
-			for _, id := range append(e.Devices, e.ID) {
-				checker.Forget(id)
-			}
-		}, func(error) { checker.Forget("") })
-		return nil
-	})
+	g.Go(func() error { return b.watch(ctx, checker) })
 	return g.Wait()
+}
+
+// watch follows the ledger's changes: devices that changed are asked for anew, and a stream's key
+// that was replaced ends the bridge, since nobody has to believe what the old one signs.
+func (b *Bridge) watch(ctx context.Context, checker *verify.Checker) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	sameKey := func() {
+		s, err := b.ledger.Stream(ctx, b.cfg.Stream)
+		if err != nil {
+			return // asked again after the next event or fault
+		}
+		if key, _ := record.CurrentKey(s.Keys); key.Public != b.signer.Key().Text() {
+			cancel(fmt.Errorf("%w: the ledger has key %s for stream %s: put it into %s and start the bridge again",
+				ErrKeyReplaced, key.ID, s.ID, b.cfg.keyFile()))
+		}
+	}
+	b.ledger.Watch(ctx, func(e ledger.Event) {
+		for _, id := range append(e.Devices, e.ID) {
+			checker.Forget(id)
+		}
+		if e.Name == "StreamKeyRotated" && e.ID == b.cfg.Stream {
+			sameKey()
+		}
+	}, func(err error) {
+		checker.Forget("")
+		if err == nil {
+			sameKey()
+		}
+	})
+	if err := context.Cause(ctx); errors.Is(err, ErrKeyReplaced) {
+		return err
+	}
+	return nil
 }
 
 // untilEnd lets the rest of the bridge go on when anchoring cannot: readings are still received

@@ -4,6 +4,8 @@ package bridge_test
 
 import (
 	"context"
+	"crypto"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"os"
@@ -248,6 +250,58 @@ func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
 	require.Equal(t, b.Hash, evidence[0].Anchored)
 	require.NotEqual(t, b.Hash, evidence[0].Claimed)
 	require.NoError(t, stop())
+}
+
+func TestABridgeEndsWhenItsKeyIsReplacedAndGoesOnWithTheNewOne(t *testing.T) {
+	w := newWorld(t)
+	box, err := device.OpenOutbox(filepath.Join(t.TempDir(), "outbox.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, box.Close()) })
+	b, err := bridge.Open(w.cfg, w.ledger, quiet)
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(t.Context()) }()
+	require.Eventually(t, func() bool { s, err := b.Status(); return err == nil && s.Connected }, patience, 5*time.Millisecond)
+
+	next, err := device.NewKey(cose.AlgorithmEdDSA)
+	require.NoError(t, err)
+	w.rotate(next)
+	require.ErrorIs(t, <-ended, bridge.ErrKeyReplaced)
+	require.NoError(t, b.Close())
+	b, err = bridge.Open(w.cfg, w.ledger, quiet)
+	require.NoError(t, err)
+	require.ErrorIs(t, b.Run(t.Context()), bridge.ErrKeyReplaced, "the folder still has the old key")
+	require.NoError(t, b.Close())
+
+	text, err := cose.MarshalPrivateKeyPEM(next)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(w.cfg.Dir, "stream.key"), text, 0o600))
+	b, stop := w.start()
+	d, _ := w.device("d", b.Key(), box)
+	_, err = d.Publish(t.Context(), payloads(2)...)
+	require.NoError(t, err)
+	require.NoError(t, d.Drain(t.Context()), "the device takes receipts of the new key")
+	require.NoError(t, stop())
+}
+
+// rotate replaces the stream's key on the ledger, with the consent of the one in the folder.
+func (w *world) rotate(next crypto.Signer) {
+	w.t.Helper()
+	signer, err := cose.NewSigner(next)
+	require.NoError(w.t, err)
+	old, err := device.ReadKey(filepath.Join(w.cfg.Dir, "stream.key"))
+	require.NoError(w.t, err)
+	p := w.ledger.Profile()
+	s := reading.Subject{Kind: reading.StreamKey, ID: w.cfg.Stream, Owner: p.MSPID, Channel: p.Channel}
+	proof, err := reading.SignPossession(signer, s)
+	require.NoError(w.t, err)
+	consent, err := reading.SignRotation(old, s, signer.Key())
+	require.NoError(w.t, err)
+	_, err = w.ledger.RotateStreamKey(w.t.Context(), ledger.Rotation{
+		ID: s.ID, Key: signer.Key().Text(), Proof: base64.RawURLEncoding.EncodeToString(proof),
+		Authorization: base64.RawURLEncoding.EncodeToString(consent),
+	})
+	require.NoError(w.t, err)
 }
 
 func TestAFolderInUseKeepsItsKey(t *testing.T) {

@@ -5,6 +5,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/anchorline/anchorline/bridge/anchor"
@@ -64,6 +65,9 @@ func (c Config) ClientID() string { return ClientID(c.Stream) }
 
 // ClientID is the MQTT client id of the bridge that writes the stream.
 func ClientID(stream string) string { return "anchorline-bridge-" + stream }
+
+// keyFile holds the stream's private key.
+func (c Config) keyFile() string { return filepath.Join(c.Dir, "stream.key") }
 
 func (c Config) anchoring() anchor.Config {
 	return anchor.Config{Linger: c.Linger, MaxBatch: c.MaxBatch}

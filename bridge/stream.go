@@ -23,6 +23,9 @@ import (
 // stories. Going on would fork the stream, so nothing is anchored.
 var ErrDiverged = errors.New("bridge: the data folder does not belong to the stream on the ledger")
 
+// ErrKeyReplaced is returned when the stream's key on the ledger is no longer the folder's.
+var ErrKeyReplaced = errors.New("bridge: the stream's key was replaced")
+
 // streamKey reads the stream's key, or makes one. Losing it ends the stream's receipts, not
 // what they proved.
 func streamKey(path string) (cose.Signer, error) {
@@ -68,6 +71,9 @@ func (b *Bridge) openStream(ctx context.Context) error {
 	began := time.Now()
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		_, err := b.ledger.OpenStream(ctx, request)
+		if errors.Is(err, ledger.ErrConflict) {
+			return fmt.Errorf("%w: put the one that the ledger has into %s: %w", ErrKeyReplaced, b.cfg.keyFile(), err)
+		}
 		if err == nil {
 			err = b.agree(ctx)
 		}

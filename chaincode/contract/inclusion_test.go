@@ -263,6 +263,14 @@ func TestAStreamsKeyIsRotatedByItsBridgeOrItsAdmin(t *testing.T) {
 	s = decode[record.Stream](t, w.submit(w.admin1, "anchors:RotateStreamKey", lost))
 	require.Equal(t, "lost", s.Keys[1].Reason)
 	require.Zero(t, s.Keys[2].Until)
+
+	open := func(signer cose.Signer) object {
+		return object{"id": "bridge-1", "key": signer.Key().Text(), "proof": streamPossession(t, signer, "bridge-1", "Org1MSP", w.ledger.Channel)}
+	}
+	require.Contains(t, w.refused(record.Conflict, w.bridge1, "anchors:OpenStream", open(first)), third.Key().ID().String())
+	p := w.ledger.Propose(w.cc, w.bridge1, "anchors:OpenStream", text(t, open(third)))
+	require.Empty(t, p.Response.GetMessage())
+	require.Empty(t, p.Stub.Writes)
 }
 
 func TestAStreamMovesToAnotherBridge(t *testing.T) {

@@ -76,8 +76,8 @@ func (tx *transaction) adminsStream(id string) (record.Stream, error) {
 	return s, nil
 }
 
-// openStream handles OpenStream. The same request again, by the same bridge, changes nothing
-// and succeeds.
+// openStream handles OpenStream. The same bridge again, with the key that is open now, changes
+// nothing and succeeds.
 func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
 	if err := tx.require(record.Bridge); err != nil {
 		return record.Stream{}, err
@@ -88,10 +88,7 @@ func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
 		return record.Stream{}, err
 	}
 	if found {
-		if known.Owner == tx.caller.MSP && known.Bridge == tx.caller.Identity && known.Keys[0].Public == req.Key {
-			return known, nil
-		}
-		return record.Stream{}, record.Errorf(record.AlreadyExists, "stream %q is open already, by %s with other content", req.ID, known.Owner)
+		return known, openedBy(known, tx.caller, req.Key)
 	}
 	key, err := proveKey(req.Key, req.Proof, tx.streamSubject(req.ID, tx.caller.MSP))
 	if err != nil {
@@ -104,6 +101,19 @@ func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
 		Keys: []record.Key{key}, Opened: tx.now, Updated: tx.now,
 	}
 	return tx.changeStream(StreamOpened, s)
+}
+
+// openedBy refuses whoever opens a stream again that is not theirs, or with a key that is not, or no
+// longer, the stream's: its receipts would be worth nothing.
+func openedBy(s record.Stream, c caller, key string) error {
+	i := slices.IndexFunc(s.Keys, func(k record.Key) bool { return k.Public == key })
+	if s.Owner != c.MSP || s.Bridge != c.Identity || i < 0 {
+		return record.Errorf(record.AlreadyExists, "stream %q is open already, by %s with other content", s.ID, s.Owner)
+	}
+	if s.Keys[i].Until != 0 {
+		return record.Errorf(record.Conflict, "key %s of stream %q was replaced by key %s; sign with that one", s.Keys[i].ID, s.ID, s.Keys[len(s.Keys)-1].ID)
+	}
+	return nil
 }
 
 // rotateStreamKey handles RotateStreamKey: by the stream's bridge with the old key's consent, or
