@@ -41,8 +41,8 @@ func start(t testing.TB, change ...func(*devnet.Config)) *devnet.Network {
 	return n
 }
 
-// connect returns the real SDK's gateway for a profile.
-func connect(t testing.TB, p devnet.Profile, options ...client.ConnectOption) *client.Gateway {
+// dial connects to the peer of a profile.
+func dial(t testing.TB, p devnet.Profile) *grpc.ClientConn {
 	t.Helper()
 	pemBytes, err := os.ReadFile(p.TLSCA)
 	require.NoError(t, err)
@@ -51,7 +51,12 @@ func connect(t testing.TB, p devnet.Profile, options ...client.ConnectOption) *c
 	conn, err := grpc.NewClient(p.Endpoint, grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, p.ServerName)))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	return conn
+}
 
+// credentialsOf are the identity of a profile and its way to sign, as the SDK takes them.
+func credentialsOf(t testing.TB, p devnet.Profile) (*fabricidentity.X509Identity, fabricidentity.Sign) {
+	t.Helper()
 	certPEM, err := os.ReadFile(p.Certificate)
 	require.NoError(t, err)
 	block, _ := pem.Decode(certPEM)
@@ -65,8 +70,15 @@ func connect(t testing.TB, p devnet.Profile, options ...client.ConnectOption) *c
 	require.NoError(t, err)
 	sign, err := fabricidentity.NewPrivateKeySign(key)
 	require.NoError(t, err)
+	return id, sign
+}
+
+// connect returns the real SDK's gateway for a profile.
+func connect(t testing.TB, p devnet.Profile, options ...client.ConnectOption) *client.Gateway {
+	t.Helper()
+	id, sign := credentialsOf(t, p)
 	options = append([]client.ConnectOption{
-		client.WithSign(sign), client.WithClientConnection(conn),
+		client.WithSign(sign), client.WithClientConnection(dial(t, p)),
 		client.WithEvaluateTimeout(20 * time.Second), client.WithEndorseTimeout(20 * time.Second),
 		client.WithSubmitTimeout(20 * time.Second), client.WithCommitStatusTimeout(20 * time.Second),
 	}, options...)

@@ -154,6 +154,7 @@ var masks = []struct {
 	{regexp.MustCompile(`[0-9a-f]{64,}`), "HEX"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIME"},
 	{regexp.MustCompile(`(127\.0\.0\.1|localhost|[a-z0-9.]+\.example\.com):\d+`), "ADDRESS"},
+	{regexp.MustCompile(`proto:( |\x{a0}|\\u00a0)`), "proto: "}, // protobuf varies the blank by program
 	{regexp.MustCompile(`message payload is \d+ bytes`), "message payload is N bytes"},
 	{regexp.MustCompile(`received message larger than max \(\d+ vs`), "received message larger than max (N vs"},
 }

@@ -250,7 +250,12 @@ func scenarios(run string) []scenario {
 			a.contract = a.gateway.GetNetwork("absent").GetContract(a.profile.Chaincode)
 			a.endorse("get", client.WithArguments("a"))
 		}),
-		as("private data", func(a *actor) { a.submit("private", "a") }),
+		as("private data", func(a *actor) {
+			for _, operation := range []string{"put", "get", "multi", "hash", "del", "purge", "policy", "getpolicy", "range", "rich"} {
+				a.evaluate("private", operation, "a")
+			}
+			a.submit("private", "put", "a")
+		}),
 		as("rich queries", func(a *actor) { a.submit("rich", "{}") }),
 		as("absent blocks", func(a *actor) {
 			a.contract = a.gateway.GetNetwork(a.profile.Channel).GetContract("qscc")
@@ -263,8 +268,15 @@ func scenarios(run string) []scenario {
 		{name: "strangers", run: strangers},
 		{name: "a proposal that is on the ledger", run: replayed},
 	}
+	list = append(list, shimScenarios(k)...)
+	list = append(list, directScenarios()...)
 	for _, s := range []scenario{
 		as("chaincode calls chaincode", func(a *actor) { a.submit("call", a.profile.Chaincode) }),
+		as("a policy that asks for one peer twice", func(a *actor) {
+			a.submit("put", k("same"), "1")
+			a.submit("rule", k("same"), "2", "Org1MSP.peer", "Org1MSP.member")
+			a.submit("put", k("same"), "2")
+		}),
 		as("keys longer than 32,000 bytes", func(a *actor) { a.endorseQuietKey(k(strings.Repeat("x", 32_001))) }),
 	} {
 		s.differs = true

@@ -137,7 +137,7 @@ func TestWhatIsNotSupportedIsRefused(t *testing.T) {
 	for function, text := range map[string]string{
 		"private": "collection", "rich": "ExecuteQuery not supported for leveldb", "call": "this network does not call chaincode from chaincode",
 	} {
-		_, err := c.SubmitTransaction(function, "other")
+		_, err := c.SubmitTransaction(function, "put", "other")
 		requireEndorseError(t, err, codes.Aborted, "Org1MSP", text)
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
 )
 
-// errRichQuery is how a peer refuses a query that its state database cannot answer.
-var errRichQuery = errors.New("ExecuteQuery not supported for leveldb")
-
 // handler answers the requests of one call. Requests of a call come one after the other; mu
 // makes sure of it.
 type handler struct {
@@ -58,9 +55,11 @@ func (h *handler) handle(message *peer.ChaincodeMessage) ([]byte, error) {
 	case peer.ChaincodeMessage_QUERY_STATE_CLOSE:
 		return decoded(payload, &peer.QueryStateClose{}, h.closeQuery)
 	case peer.ChaincodeMessage_GET_QUERY_RESULT:
-		return nil, errRichQuery
+		return decoded(payload, &peer.GetQueryResult{}, h.richQuery)
 	case peer.ChaincodeMessage_GET_PRIVATE_DATA_HASH:
-		return decoded(payload, &peer.GetState{}, func(m *peer.GetState) ([]byte, error) { return nil, h.noCollection(m.GetCollection()) })
+		return decoded(payload, &peer.GetState{}, func(m *peer.GetState) ([]byte, error) {
+			return nil, fmt.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", m.GetCollection(), h.config.Name)
+		})
 	case peer.ChaincodeMessage_PURGE_PRIVATE_DATA:
 		return decoded(payload, &peer.DelState{}, func(m *peer.DelState) ([]byte, error) { return nil, h.noCollection(m.GetCollection()) })
 	case peer.ChaincodeMessage_INVOKE_CHAINCODE:
@@ -165,6 +164,18 @@ func (h *handler) writeRecord(record *peer.WriteRecord) error {
 // noCollection refuses private data: the chaincode's definition has no collections.
 func (h *handler) noCollection(name string) error {
 	return fmt.Errorf("collection %s/%s/%s could not be found", h.call.Channel, h.config.Name, name)
+}
+
+// richQuery refuses what a peer with LevelDB cannot answer.
+func (h *handler) richQuery(m *peer.GetQueryResult) ([]byte, error) {
+	switch {
+	case m.GetCollection() != "":
+		return nil, h.noCollection(m.GetCollection())
+	case len(m.GetMetadata()) > 0:
+		return nil, errors.New("ExecuteQueryWithMetadata not supported for leveldb")
+	default:
+		return nil, errors.New("ExecuteQuery not supported for leveldb")
+	}
 }
 
 func (h *handler) invoke(m *peer.ChaincodeSpec) ([]byte, error) {

@@ -149,7 +149,7 @@ func (c Config) bounds(seek *orderer.SeekInfo) (first, last uint64, status commo
 			return 0, 0, common.Status_BAD_REQUEST
 		}
 		return first, stop.Specified.GetNumber(), common.Status_SUCCESS
-	default:
-		return 0, 0, common.Status_BAD_REQUEST
+	default: // as in Fabric: block 0 is the last, and a stream that starts after it has no end
+		return first, 0, common.Status_SUCCESS
 	}
 }

@@ -104,16 +104,28 @@ func refuse(err error) *peer.ProposalResponse {
 // filter is what a peer checks before it looks at a proposal: time window and expiry. Such
 // errors come without a response.
 func (e *Endorser) filter(signed *peer.SignedProposal) error {
-	proposal, err := wire.ParseProposal(signed)
+	proposal, err := wire.Decode(signed.GetProposalBytes(), &peer.Proposal{})
 	if err != nil {
-		return nil // told again, with a response, by who parses it next
+		return fmt.Errorf("failed parsing proposal: %w", err)
 	}
-	at, now, window := proposal.Channel.GetTimestamp().AsTime().UTC(), e.config.Now().UTC(), e.config.TimeWindow
+	header, err := wire.Decode(proposal.GetHeader(), &common.Header{})
+	if err != nil {
+		return fmt.Errorf("failed parsing header: %w", err)
+	}
+	channel, err := wire.Decode(header.GetChannelHeader(), &common.ChannelHeader{})
+	if err != nil {
+		return fmt.Errorf("failed parsing channel header: %w", err)
+	}
+	signature, err := wire.Decode(header.GetSignatureHeader(), &common.SignatureHeader{})
+	if err != nil {
+		return fmt.Errorf("failed parsing signature header: %w", err)
+	}
+	at, now, window := channel.GetTimestamp().AsTime().UTC(), e.config.Now().UTC(), e.config.TimeWindow
 	if at.Add(window).Before(now) || at.Add(-window).After(now) {
 		return fmt.Errorf("request unauthorized due to incorrect timestamp %s, peer time %s, peer.authentication.timewindow %s",
 			at.Format(time.RFC3339), now.Format(time.RFC3339), window)
 	}
-	creator, err := e.config.Members.Parse(proposal.Signature.GetCreator())
+	creator, err := e.config.Members.Parse(signature.GetCreator())
 	if err == nil && creator.Expired(now) {
 		return errors.New("proposal client identity expired")
 	}
@@ -180,9 +192,9 @@ func (e *Endorser) process(ctx context.Context, p *wire.Proposal) (*peer.Proposa
 	}
 	sim := simulate.New(snapshot, p.Channel.GetTxId())
 	defer sim.Close()
-	if p.Channel.GetChannelId() == "" || p.Chaincode != e.config.Chaincode {
-		return nil, fmt.Errorf("make sure the chaincode %s has been successfully defined on channel %s and try again: chaincode %s not found",
-			p.Chaincode, p.Channel.GetChannelId(), p.Chaincode)
+	if missing := e.undefined(p); missing != nil {
+		return nil, fmt.Errorf("make sure the chaincode %s has been successfully defined on channel %s and try again: %w",
+			p.Chaincode, p.Channel.GetChannelId(), missing)
 	}
 	if _, err := sim.Get(Lifecycle, SequenceKey(p.Chaincode)); err != nil {
 		return nil, err
@@ -205,6 +217,17 @@ func (e *Endorser) process(ctx context.Context, p *wire.Proposal) (*peer.Proposa
 		return nil, fmt.Errorf("error in simulation: %w", err)
 	}
 	return e.respond(p, response, event, results, interest)
+}
+
+// undefined tells why a proposal's chaincode is not there, nil when it is.
+func (e *Endorser) undefined(p *wire.Proposal) error {
+	switch {
+	case p.Channel.GetChannelId() == "":
+		return errors.New("could not get channel config for channel ''")
+	case p.Chaincode != e.config.Chaincode:
+		return fmt.Errorf("chaincode %s not found", p.Chaincode)
+	}
+	return nil
 }
 
 // system answers a system chaincode: endorsed, but with nothing to write.

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/policy"
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
@@ -78,6 +79,12 @@ func (c *collection) plan(ctx context.Context, t target) error {
 	}
 	if first.code != codes.OK {
 		return fail(codes.Aborted, "failed to endorse transaction, see attached details for more info", []*gateway.ErrorDetail{first.detail()})
+	}
+	for _, call := range first.response.GetInterest().GetChaincodes() {
+		if !slices.ContainsFunc(call.GetKeyPolicies(), policy.Hopeless) {
+			continue
+		}
+		return status.Error(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy: state based endorsement policy cannot be satisfied")
 	}
 	policies := simulate.Policies(first.response.GetInterest(), g.config.Policy)
 	layouts, err := g.reachable(ctx, g.layouts(policies))

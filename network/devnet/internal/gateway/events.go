@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
@@ -21,8 +22,8 @@ func (g *Gateway) ChaincodeEvents(signed *gateway.SignedChaincodeEventsRequest, 
 	if len(signed.GetRequest()) == 0 {
 		return status.Error(codes.InvalidArgument, "a chaincode events request is required")
 	}
-	request, err := wire.Decode(signed.GetRequest(), &gateway.ChaincodeEventsRequest{})
-	if err != nil {
+	request := &gateway.ChaincodeEventsRequest{}
+	if err := proto.Unmarshal(signed.GetRequest(), request); err != nil {
 		return status.Errorf(codes.InvalidArgument, "invalid chaincode events request: %v", err)
 	}
 	if err := g.authorise(request.GetChannelId(), signed.GetRequest(), request.GetIdentity(), signed.GetSignature()); err != nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
-	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
 // Submit sends a transaction to the orderer. OK means received, not committed.
@@ -75,8 +75,8 @@ func (g *Gateway) CommitStatus(ctx context.Context, signed *gateway.SignedCommit
 	if len(signed.GetRequest()) == 0 {
 		return nil, status.Error(codes.InvalidArgument, "a commit status request is required")
 	}
-	request, err := wire.Decode(signed.GetRequest(), &gateway.CommitStatusRequest{})
-	if err != nil {
+	request := &gateway.CommitStatusRequest{}
+	if err := proto.Unmarshal(signed.GetRequest(), request); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "invalid status request: %v", err)
 	}
 	switch {

@@ -113,10 +113,11 @@ func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
 	if err != nil {
 		return common.Status_BAD_REQUEST, fmt.Errorf("could not determine channel ID: %w", err)
 	}
-	switch {
-	case headers.Channel.GetChannelId() != o.config.Channel:
+	if headers.Channel.GetChannelId() != o.config.Channel {
 		return common.Status_BAD_REQUEST, errors.New("channel does not exist")
-	case common.HeaderType(headers.Channel.GetType()) != common.HeaderType_ENDORSER_TRANSACTION:
+	}
+	switch common.HeaderType(headers.Channel.GetType()) {
+	case common.HeaderType_CONFIG, common.HeaderType_CONFIG_UPDATE, common.HeaderType_ORDERER_TRANSACTION:
 		return common.Status_BAD_REQUEST, errors.New("message is of type that cannot be processed directly")
 	}
 	creator, err := o.config.Members.Parse(headers.Signature.GetCreator())

@@ -58,6 +58,24 @@ func check(rule *common.SignaturePolicy, identities, depth int) error {
 	}
 }
 
+// Hopeless tells whether a policy has no set of principals that would satisfy it, whoever they
+// are: nothing is asked for, or more than there is.
+func Hopeless(p *common.SignaturePolicyEnvelope) bool { return hopeless(p.GetRule()) }
+
+func hopeless(rule *common.SignaturePolicy) bool {
+	n := rule.GetNOutOf()
+	if n == nil {
+		return false
+	}
+	possible := int32(0)
+	for _, sub := range n.GetRules() {
+		if !hopeless(sub) {
+			possible++
+		}
+	}
+	return n.GetN() < 1 || possible < n.GetN()
+}
+
 // Evaluate tells whether the signers satisfy a decoded policy. A signer counts once.
 func Evaluate[S Signer](p *common.SignaturePolicyEnvelope, signers []S) error {
 	used := make([]bool, len(signers))

@@ -6,6 +6,7 @@ package probe
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,8 +34,9 @@ func (p *Chaincode) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	functions := map[string]func(shim.ChaincodeStubInterface, []string) ([]byte, error){
 		"put": put, "get": get, "del": del, "add": add, "range": scan, "page": page, "parts": parts,
 		"history": history, "policy": setPolicy, "getpolicy": getPolicy, "multi": multi, "batch": batch,
-		"event": event, "random": random, "private": private, "call": call, "rich": rich, "time": now,
-		"putat": putParts, "rangeput": rangePut,
+		"event": event, "random": random, "private": privately, "call": call, "rich": rich, "time": now,
+		"putat": putParts, "rangeput": rangePut, "rule": setRule, "mixed": mixed, "twice": twice,
+		"context": callContext, "events": events, "partspage": partsPage, "allparts": allParts,
 	}
 	switch name {
 	case "fail":
@@ -165,6 +167,24 @@ func parts(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	return json.Marshal(found)
 }
 
+func partsPage(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	size, _ := strconv.Atoi(args[0])
+	return keysOfPage(stub.GetStateByPartialCompositeKeyWithPagination(args[2], args[3:], int32(size), args[1]))
+}
+
+func allParts(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	size, _ := strconv.Atoi(args[0])
+	return keysOfPage(stub.GetAllStatesCompositeKeyWithPagination(int32(size), args[1]))
+}
+
+func keysOfPage(it shim.StateQueryIteratorInterface, meta *peer.QueryResponseMetadata, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(it)
+	return fmt.Appendf(nil, "%q next %q of %d", found, meta.GetBookmark(), meta.GetFetchedRecordsCount()), err
+}
+
 func history(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	it, err := stub.GetHistoryForKey(args[0])
 	if err != nil {
@@ -184,6 +204,11 @@ func history(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 
 func setPolicy(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	return nil, stub.SetStateValidationParameter(args[0], KeyPolicy(args[1:]...))
+}
+
+func setRule(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	n, _ := strconv.Atoi(args[1])
+	return nil, stub.SetStateValidationParameter(args[0], keyRule(n, args[2:]...))
 }
 
 func getPolicy(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
@@ -213,6 +238,60 @@ func batch(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	return nil, stub.FinishWriteBatch()
 }
 
+// mixed writes of every kind in one batch; the last write of a key counts.
+func mixed(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	stub.StartWriteBatch()
+	return nil, errors.Join(
+		stub.PutState(args[0]+"1", []byte("first")), stub.DelState(args[0]+"2"),
+		stub.SetStateValidationParameter(args[0]+"3", KeyPolicy("Org1MSP")), stub.PutState(args[0]+"4", []byte("gone")),
+		stub.PutState(args[0]+"1", []byte("last")), stub.DelState(args[0]+"4"), stub.FinishWriteBatch(),
+	)
+}
+
+// twice writes a key, reads it, writes it again and deletes another that it wrote before.
+func twice(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	if err := errors.Join(stub.PutState(args[0], []byte("1")), stub.PutState(args[1], []byte("1"))); err != nil {
+		return nil, err
+	}
+	seen, err := stub.GetState(args[0])
+	return seen, errors.Join(err, stub.PutState(args[0], []byte("2")), stub.DelState(args[1]))
+}
+
+// callContext tells what a call knows about itself.
+func callContext(stub shim.ChaincodeStubInterface, _ []string) ([]byte, error) {
+	creator, err := stub.GetCreator()
+	if err != nil {
+		return nil, err
+	}
+	id := &msp.SerializedIdentity{}
+	if err := proto.Unmarshal(creator, id); err != nil {
+		return nil, err
+	}
+	transient, err := stub.GetTransient()
+	if err != nil {
+		return nil, err
+	}
+	binding, err := stub.GetBinding()
+	if err != nil {
+		return nil, err
+	}
+	proposal, err := stub.GetSignedProposal()
+	if err != nil {
+		return nil, err
+	}
+	slice, err := stub.GetArgsSlice()
+	return fmt.Appendf(nil, "%s %s %s transient %d %q, binding %x, %d decorations, signed %t, slice %q", stub.GetChannelID(), stub.GetTxID(),
+		id.GetMspid(), len(transient), transient["secret"], binding, len(stub.GetDecorations()), len(proposal.GetSignature()) > 0, slice), err
+}
+
+// events sets two: a transaction has one event, the last.
+func events(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	if err := stub.PutState("event", []byte(args[1])); err != nil {
+		return nil, err
+	}
+	return nil, errors.Join(stub.SetEvent(args[0], nil), stub.SetEvent(args[1], []byte("last")))
+}
+
 func event(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	if err := stub.PutState("event", []byte(args[1])); err != nil {
 		return nil, err
@@ -224,8 +303,33 @@ func random(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	return nil, stub.PutState(args[0], []byte(strconv.FormatInt(time.Now().UnixNano(), 10)))
 }
 
-func private(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
-	return nil, stub.PutPrivateData("secrets", args[0], []byte("x"))
+// privately does what the first argument names, in a collection that does not exist.
+func privately(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+	const collection = "secrets"
+	var err error
+	switch args[0] {
+	case "put":
+		err = stub.PutPrivateData(collection, args[1], []byte("x"))
+	case "get":
+		_, err = stub.GetPrivateData(collection, args[1])
+	case "multi":
+		_, err = stub.GetMultiplePrivateData(collection, args[1], args[1])
+	case "hash":
+		_, err = stub.GetPrivateDataHash(collection, args[1])
+	case "del":
+		err = stub.DelPrivateData(collection, args[1])
+	case "purge":
+		err = stub.PurgePrivateData(collection, args[1])
+	case "policy":
+		err = stub.SetPrivateDataValidationParameter(collection, args[1], KeyPolicy("Org1MSP"))
+	case "getpolicy":
+		_, err = stub.GetPrivateDataValidationParameter(collection, args[1])
+	case "range":
+		_, err = stub.GetPrivateDataByRange(collection, args[1], "")
+	case "rich":
+		_, err = stub.GetPrivateDataQueryResult(collection, "{}")
+	}
+	return nil, err
 }
 
 func call(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
@@ -238,7 +342,8 @@ func call(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 
 func rich(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	_, err := stub.GetQueryResult(args[0])
-	return nil, err
+	_, _, paged := stub.GetQueryResultWithPagination(args[0], 3, "")
+	return nil, errors.Join(err, paged)
 }
 
 func now(stub shim.ChaincodeStubInterface, _ []string) ([]byte, error) {
@@ -251,14 +356,24 @@ func now(stub shim.ChaincodeStubInterface, _ []string) ([]byte, error) {
 
 // KeyPolicy asks for the peers of all organisations.
 func KeyPolicy(mspIDs ...string) []byte {
+	principals := make([]string, len(mspIDs))
+	for i, mspID := range mspIDs {
+		principals[i] = mspID + ".peer"
+	}
+	return keyRule(len(mspIDs), principals...)
+}
+
+// keyRule asks for n of the principals, each an organisation and a role: Org1MSP.peer.
+func keyRule(n int, principals ...string) []byte {
 	p := &common.SignaturePolicyEnvelope{}
 	var rules []*common.SignaturePolicy
-	for i, mspID := range mspIDs {
-		role, _ := proto.Marshal(&msp.MSPRole{MspIdentifier: mspID, Role: msp.MSPRole_PEER})
+	for i, principal := range principals {
+		mspID, name, _ := strings.Cut(principal, ".")
+		role, _ := proto.Marshal(&msp.MSPRole{MspIdentifier: mspID, Role: msp.MSPRole_MSPRoleType(msp.MSPRole_MSPRoleType_value[strings.ToUpper(name)])})
 		p.Identities = append(p.Identities, &msp.MSPPrincipal{PrincipalClassification: msp.MSPPrincipal_ROLE, Principal: role})
 		rules = append(rules, &common.SignaturePolicy{Type: &common.SignaturePolicy_SignedBy{SignedBy: int32(i)}})
 	}
-	p.Rule = &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{NOutOf: &common.SignaturePolicy_NOutOf{N: int32(len(rules)), Rules: rules}}}
+	p.Rule = &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{NOutOf: &common.SignaturePolicy_NOutOf{N: int32(n), Rules: rules}}}
 	content, _ := proto.Marshal(p)
 	return content
 }

@@ -80,8 +80,11 @@ func (c *Chaincodes) lifecycle(function string, args [][]byte, p *wire.Proposal)
 	}
 	switch function {
 	case "QueryChaincodeDefinition":
-		query, err := wire.Decode(args[0], &lifecycle.QueryChaincodeDefinitionArgs{})
-		if err == nil && query.GetName() != c.Chaincode {
+		query := &lifecycle.QueryChaincodeDefinitionArgs{}
+		err := proto.Unmarshal(args[0], query)
+		if err != nil {
+			err = fmt.Errorf("could not decode input arg for *lifecycle.Invocation.QueryChaincodeDefinition: %w", err)
+		} else if query.GetName() != c.Chaincode {
 			err = fmt.Errorf("namespace %s is not defined", query.GetName())
 		}
 		return answer(&lifecycle.QueryChaincodeDefinitionResult{
