@@ -37,11 +37,19 @@ func (w *world) anchoredBatch(size int) batch {
 	w.t.Helper()
 	device := w.device("pump-1")
 	b := batch{stream: w.stream(w.bridge1, "bridge-1"), ledger: w.ledger.Channel + "/" + w.ledger.Chaincode}
+	b.fill(w.t, device, size)
+	b.entry = decode[record.AnchorEntry](w.t, w.submit(w.bridge1, "anchors:Anchor", canonical(w.t, b.anchor)))
+	return b
+}
+
+// fill makes the readings of pump-1, their tree and their anchor.
+func (b *batch) fill(t testing.TB, device cose.Signer, size int) {
+	t.Helper()
 	var leaves []merkle.Hash
 	for i := range size {
 		signed, err := reading.Sign(device, reading.Claims{Device: "pump-1", Sequence: uint64(i + 1), Time: 1_700_000_000_000},
 			cose.ContentFormat(110), []byte(`[{"n":"t","v":21}]`))
-		require.NoError(w.t, err)
+		require.NoError(t, err)
 		b.readings = append(b.readings, signed)
 		leaves = append(leaves, merkle.LeafHash(signed))
 	}
@@ -49,8 +57,6 @@ func (w *world) anchoredBatch(size int) batch {
 	b.anchor = anchor("bridge-1", 1, record.ZeroHash)
 	b.anchor.Size, b.anchor.Root = uint64(size), b.tree.Root().String()
 	b.anchor.Counts = map[string]uint64{record.DeviceSigned: uint64(size)}
-	b.entry = decode[record.AnchorEntry](w.t, w.submit(w.bridge1, "anchors:Anchor", canonical(w.t, b.anchor)))
-	return b
 }
 
 // claims is what a receipt of the batch says.
