@@ -20,6 +20,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer/lifecycle"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -137,8 +138,45 @@ func directScenarios() []scenario {
 				d.saw(failure(err))
 			}
 		}),
+		directly("definitions of chaincode", func(d *direct) {
+			query := func(args ...string) {
+				response, err := peer.NewEndorserClient(d.conn).ProcessProposal(d.t.Context(), d.proposal(d.profile.Channel, "_lifecycle", args[0], args[1:]...))
+				require.NoError(d.t, err)
+				answer := response.GetResponse()
+				s := seen{Error: mask(fmt.Sprintf("status %d %s", answer.GetStatus(), answer.GetMessage()))}
+				if answer.GetStatus() == 200 {
+					s.Result = definition(d.t, answer.GetPayload(), args[0])
+				}
+				d.saw(s)
+			}
+			name := func(of string) string { return string(encode(d.t, &lifecycle.QueryChaincodeDefinitionArgs{Name: of})) }
+			query("QueryChaincodeDefinition", name(d.profile.Chaincode))
+			query("QueryChaincodeDefinition", name("absent"))
+			query("QueryChaincodeDefinition", name(""))
+			query("QueryChaincodeDefinition")
+			query("QueryChaincodeDefinition", "", "")
+			query("QueryChaincodeDefinitions", "")
+			query("QueryChaincodeDefinitions", "garbage\xff")
+			query("QueryChaincodeDefinitions")
+		}),
 		directly("the deliver service", deliverRequests),
 	}
+}
+
+// definition is the answer to a query of definitions.
+func definition(t *testing.T, content []byte, function string) string {
+	t.Helper()
+	if function == "QueryChaincodeDefinitions" {
+		told := ""
+		for _, d := range decode(t, content, &lifecycle.QueryChaincodeDefinitionsResult{}).GetChaincodeDefinitions() {
+			told += fmt.Sprintf("%s %d %s %s %s %x %t %t;", d.GetName(), d.GetSequence(), d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
+				d.GetValidationParameter(), d.GetInitRequired(), d.GetCollections() != nil)
+		}
+		return told
+	}
+	d := decode(t, content, &lifecycle.QueryChaincodeDefinitionResult{})
+	return fmt.Sprintf("%d %s %s %s %x %t %t approved by %v", d.GetSequence(), d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
+		d.GetValidationParameter(), d.GetInitRequired(), d.GetCollections() != nil, d.GetApprovals())
 }
 
 // seek asks for blocks from start to stop.

@@ -117,7 +117,7 @@ func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
 		return common.Status_BAD_REQUEST, errors.New("channel does not exist")
 	}
 	switch common.HeaderType(headers.Channel.GetType()) {
-	case common.HeaderType_CONFIG, common.HeaderType_CONFIG_UPDATE, common.HeaderType_ORDERER_TRANSACTION:
+	case common.HeaderType_CONFIG, common.HeaderType_CONFIG_UPDATE:
 		return common.Status_BAD_REQUEST, errors.New("message is of type that cannot be processed directly")
 	}
 	creator, err := o.config.Members.Parse(headers.Signature.GetCreator())

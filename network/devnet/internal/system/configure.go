@@ -62,43 +62,48 @@ func (c *Chaincodes) channelConfig() (*common.Config, error) {
 
 // lifecycle is what _lifecycle tells about the one chaincode; it changes nothing.
 func (c *Chaincodes) lifecycle(function string, args [][]byte, p *wire.Proposal) *peer.Response {
+	if len(args) != 1 {
+		return shim.Error(fmt.Sprintf("lifecycle scc operations require exactly two arguments but received %d", len(args)+1))
+	}
 	if channel := p.Channel.GetChannelId(); channel != "" {
 		if denied := c.access([]byte(channel), p); denied != nil {
 			return shim.Error(fmt.Sprintf("Failed to authorize invocation due to failed ACL check: %s", denied))
 		}
 	}
-	if len(args) != 1 {
-		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': expected one argument", function))
-	}
 	policy, err := proto.Marshal(&peer.ApplicationPolicy{Type: &peer.ApplicationPolicy_SignaturePolicy{SignaturePolicy: c.Policy}})
 	if err != nil {
 		return shim.Error(err.Error())
+	}
+	var query proto.Message
+	switch function {
+	case "QueryChaincodeDefinition":
+		query = &lifecycle.QueryChaincodeDefinitionArgs{}
+	case "QueryChaincodeDefinitions":
+		query = &lifecycle.QueryChaincodeDefinitionsArgs{}
+	default:
+		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': this network has no lifecycle transactions", function))
+	}
+	if err := proto.Unmarshal(args[0], query); err != nil {
+		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%[1]s': could not decode input arg for *lifecycle.Invocation.%[1]s: %[2]s", function, err))
+	}
+	one, single := query.(*lifecycle.QueryChaincodeDefinitionArgs)
+	if !single {
+		return answer(&lifecycle.QueryChaincodeDefinitionsResult{
+			ChaincodeDefinitions: []*lifecycle.QueryChaincodeDefinitionsResult_ChaincodeDefinition{{
+				Name: c.Chaincode, Sequence: 1, Version: c.Version, EndorsementPlugin: "escc",
+				ValidationPlugin: "vscc", ValidationParameter: policy, Collections: &peer.CollectionConfigPackage{},
+			}},
+		}, nil, "", nil)
+	}
+	if one.GetName() != c.Chaincode {
+		return &peer.Response{Status: 404, Message: fmt.Sprintf("namespace %s is not defined", one.GetName())}
 	}
 	approvals := make(map[string]bool, len(c.Organisations))
 	for _, mspID := range c.Organisations {
 		approvals[mspID] = true
 	}
-	switch function {
-	case "QueryChaincodeDefinition":
-		query := &lifecycle.QueryChaincodeDefinitionArgs{}
-		err := proto.Unmarshal(args[0], query)
-		if err != nil {
-			err = fmt.Errorf("could not decode input arg for *lifecycle.Invocation.QueryChaincodeDefinition: %w", err)
-		} else if query.GetName() != c.Chaincode {
-			err = fmt.Errorf("namespace %s is not defined", query.GetName())
-		}
-		return answer(&lifecycle.QueryChaincodeDefinitionResult{
-			Sequence: 1, Version: c.Version, EndorsementPlugin: "escc", ValidationPlugin: "vscc",
-			ValidationParameter: policy, Approvals: approvals,
-		}, err, "failed to invoke backing implementation of '%s': %s", function)
-	case "QueryChaincodeDefinitions":
-		return answer(&lifecycle.QueryChaincodeDefinitionsResult{
-			ChaincodeDefinitions: []*lifecycle.QueryChaincodeDefinitionsResult_ChaincodeDefinition{{
-				Name: c.Chaincode, Sequence: 1, Version: c.Version, EndorsementPlugin: "escc",
-				ValidationPlugin: "vscc", ValidationParameter: policy,
-			}},
-		}, nil, "", nil)
-	default:
-		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': this network has no lifecycle transactions", function))
-	}
+	return answer(&lifecycle.QueryChaincodeDefinitionResult{
+		Sequence: 1, Version: c.Version, EndorsementPlugin: "escc", ValidationPlugin: "vscc",
+		ValidationParameter: policy, Collections: &peer.CollectionConfigPackage{}, Approvals: approvals,
+	}, nil, "", nil)
 }
