@@ -140,16 +140,20 @@ func (c *anchorHeadCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Head, error) {
 		return l.Head(ctx, c.Stream)
 	}, func(out io.Writer, h record.Head) error {
-		_, err := fmt.Fprintln(out, headText(h))
+		verb := "stands at"
+		if h.Number == 0 {
+			verb = "has"
+		}
+		_, err := fmt.Fprintln(out, h.Stream, verb, headText(h))
 		return err
 	})
 }
 
 func headText(h record.Head) string {
 	if h.Number == 0 {
-		return h.Stream + " has no anchor yet"
+		return "no anchor yet"
 	}
-	return fmt.Sprintf("%s stands at batch %d, anchor %s", h.Stream, h.Number, h.Hash)
+	return fmt.Sprintf("batch %d, anchor %s", h.Number, h.Hash)
 }
 
 type anchorVerifyCmd struct {

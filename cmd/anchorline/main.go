@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, io streams) int {
 	}
 	if err != nil {
 		fmt.Fprintln(io.err, "anchorline:", err)
-		fmt.Fprintln(io.err, "Try: anchorline --help")
+		fmt.Fprintln(io.err, "Try:", misused(err), "--help")
 		return 2
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
@@ -96,6 +96,19 @@ func run(ctx context.Context, args []string, io streams) int {
 		fmt.Fprintln(io.err, "anchorline:", err)
 	}
 	return 1
+}
+
+// misused is the command whose flags or arguments are wrong, as far as it was named.
+func misused(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) {
+		for i := len(wrong.Context.Path) - 1; i >= 0; i-- {
+			if node := wrong.Context.Path[i].Node(); node != nil {
+				return node.FullPath()
+			}
+		}
+	}
+	return "anchorline"
 }
 
 // ungroup takes subcommands out of the group of their command, which is about commands.

@@ -42,7 +42,7 @@ func (c *devnetCmd) Run(ctx context.Context, io streams) error {
 	}
 	for _, msp := range []string{"Org1MSP", "Org2MSP"} {
 		for _, user := range []string{"Admin", "User1"} {
-			path := filepath.Join(dir, fmt.Sprintf("profile-%s-%s.json", msp, user))
+			path := profilePath(dir, msp, user)
 			text, err := json.MarshalIndent(ledger.Profile(n.Profile(msp, user)), "", "  ")
 			if err != nil {
 				return err
@@ -53,7 +53,17 @@ func (c *devnetCmd) Run(ctx context.Context, io streams) error {
 			fmt.Fprintf(io.out, "connection profile of %s %s: %s\n", msp, user, path)
 		}
 	}
+	if c.ChaincodeAddress == "" && n.Height() == 1 {
+		fmt.Fprintf(io.out, "nobody has a role yet; let Org1MSP's clients register devices and run a bridge:\n"+
+			"  anchorline role grant registrar --unit client --profile %[1]s\n  anchorline role grant bridge --unit client --profile %[1]s\n",
+			profilePath(dir, "Org1MSP", "Admin"))
+	}
 	fmt.Fprintf(io.out, "channel %s with chaincode %s, Ctrl-C to stop\n", c.Channel, c.Chaincode)
 	<-ctx.Done()
 	return n.Close()
+}
+
+// profilePath is where the profile of a user is written.
+func profilePath(dir, msp, user string) string {
+	return filepath.Join(dir, fmt.Sprintf("profile-%s-%s.json", msp, user))
 }

@@ -56,17 +56,15 @@ func (c *streamShowCmd) Run(ctx context.Context, s streams) error {
 		head, err := l.Head(ctx, c.ID)
 		return streamState{stream, head}, err
 	}, func(out io.Writer, s streamState) error {
-		if err := showStream(out, s.Stream); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(out, headText(s.Head))
-		return err
+		return details(out, append(streamFields(s.Stream), field{"head", headText(s.Head)})...)
 	})
 }
 
-func showStream(out io.Writer, s record.Stream) error {
+func showStream(out io.Writer, s record.Stream) error { return details(out, streamFields(s)...) }
+
+func streamFields(s record.Stream) []field {
 	fields := []field{{"stream", s.ID}, {"owner", s.Owner}, {"bridge", s.Bridge}, {"opened", stamp(s.Opened)}}
-	return details(out, append(fields, keyFields(s.Keys)...)...)
+	return append(fields, keyFields(s.Keys)...)
 }
 
 type streamOpenCmd struct {
