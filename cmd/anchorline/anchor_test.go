@@ -84,8 +84,7 @@ func statement(t *testing.T) string {
 }
 
 func anchorStory(t *testing.T, s *shell) {
-	r := s.run(t, "up", "--fabric", "user1", "--data", "up", "--stream", "line-1", "--devices", "1", "--rate", "20/s", "--for", "1s", "--linger", "50ms",
-		"--listen", "127.0.0.1:0")
+	r := runUp(t, s, "1s")
 	require.Zero(t, r.status, r.out+r.err)
 
 	entries := decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --limit 1000")
@@ -128,6 +127,13 @@ func anchorStory(t *testing.T, s *shell) {
 	s.refuses(t, 1, []string{"--since 2099-01-01T00:00:00Z", "before --until"}, "user2", "anchor list line-1 --since 2099-01-01T00:00:00Z")
 	s.refuses(t, 1, []string{"366 days"}, "user2", "anchor list --since 2020-01-01T00:00:00Z")
 	s.refuses(t, 2, []string{"--day", "want for example 2026-01-31"}, "user2", "anchor list --day today")
+}
+
+// runUp has a bridge of user1 anchor the readings of one device in the stream line-1.
+func runUp(t *testing.T, s *shell, long string) result {
+	t.Helper()
+	return s.run(t, "up", "--fabric", "user1", "--data", "up", "--stream", "line-1", "--devices", "1", "--rate", "20/s",
+		"--for", long, "--linger", "50ms", "--listen", "127.0.0.1:0")
 }
 
 // anchorTimes asks for anchors by day and by time.
@@ -205,4 +211,25 @@ func equivocationStory(t *testing.T, s *shell) {
 	writeFile(t, "spaced.json", string(canonical)+"\n")
 	s.refuses(t, 1, []string{"spaced.json: anchor: not in canonical form"}, "user1", "equivocation report --anchor spaced.json")
 	s.refuses(t, 1, []string{"admin1 is no statement"}, "user1", "equivocation report admin1")
+}
+
+// rotationStory replaces the key of a stream that a bridge writes, as its operator does.
+func rotationStory(t *testing.T, s *shell) {
+	require.Zero(t, s.run(t, "device", "new", "line-1", "--key", "new.key").status)
+	key := filepath.Join("up", "bridge", "stream.key")
+	old := readFile(t, statement(t))
+	s.as(t, "user1", "stream rotate-key line-1 --new-key new.key --key", key)
+	r := runUp(t, s, "100ms")
+	require.Equal(t, 1, r.status, "the bridge has the old key")
+	require.Contains(t, r.err, "stream.key")
+
+	writeFile(t, key, readFile(t, "new.key"))
+	r = runUp(t, s, "300ms")
+	require.Zero(t, r.status, r.out+r.err)
+	writeFile(t, "old.cose", old)
+	for _, file := range []string{"old.cose", statement(t)} {
+		r := s.as(t, "user2", "anchor verify", file)
+		require.Zero(t, r.status, r.out)
+	}
+	require.NotEqual(t, old, readFile(t, statement(t)))
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -31,6 +32,19 @@ type ledgerFlags struct {
 	JSON    bool          `help:"Print JSON." name:"json"`
 }
 
+// limit ends what takes longer than the flag allows.
+func (f ledgerFlags) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, f.Timeout)
+}
+
+// Validate refuses a time limit within which nothing can be asked.
+func (f ledgerFlags) Validate() error {
+	if f.Timeout <= 0 {
+		return fmt.Errorf("--timeout %s: want a time, for example 30s", f.Timeout)
+	}
+	return nil
+}
+
 // withLedger connects, calls f and gives the connection back.
 func withLedger(ctx context.Context, flags ledgerFlags, f func(context.Context, *ledger.Client) error) error {
 	l, err := flags.connect()
@@ -38,7 +52,7 @@ func withLedger(ctx context.Context, flags ledgerFlags, f func(context.Context, 
 		return err
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(ctx, flags.Timeout)
+	ctx, cancel := flags.limit(ctx)
 	defer cancel()
 	return f(ctx, l)
 }

@@ -104,7 +104,7 @@ func (c *deviceImportCmd) register(ctx context.Context, s streams, l *ledger.Cli
 }
 
 func (c *deviceImportCmd) registerBatch(ctx context.Context, l *ledger.Client, rows []importRow) (ledger.Registered, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	devices := make([]ledger.Registration, len(rows))
 	for i, r := range rows {

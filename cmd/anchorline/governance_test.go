@@ -133,6 +133,10 @@ func policyStory(t *testing.T, s *shell) {
 		require.Contains(t, r.err, "flying.cedar: ")
 		require.Contains(t, r.err, "line 1, column")
 	}
+	r := s.run(t, "policy", "schema", "--ledger", "user2", "--timeout", "0s")
+	require.Equal(t, 2, r.status)
+	require.Contains(t, r.err, "--timeout 0s: want a time")
+	s.refuses(t, 2, []string{"--timeout -1s: want a time"}, "user2", "policy list --timeout=-1s")
 	s.refuses(t, 1, []string{"flying.cedar: line 1, column"}, "admin1", "policy put flying flying.cedar")
 	s.refuses(t, 1, []string{"missing.cedar"}, "admin1", "policy put x missing.cedar")
 	s.refuses(t, 1, []string{"NOT_FOUND"}, "user2", "policy show readers")

@@ -149,6 +149,9 @@ func (f onlineFlag) flags() ledgerFlags {
 	return ledgerFlags{profileFlag: profileFlag{Profile: f.Ledger}, Timeout: f.Timeout}
 }
 
+// Validate refuses a time limit within which nothing can be asked.
+func (f onlineFlag) Validate() error { return f.flags().Validate() }
+
 type policyCheckCmd struct {
 	File string `arg:"" help:"A policy in the Cedar language; - is standard input."`
 	onlineFlag

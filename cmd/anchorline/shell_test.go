@@ -205,6 +205,7 @@ func TestTheShellSpeaksTheWholeLedger(t *testing.T) {
 		{"consortium", consortiumStory}, {"roles", roleStory}, {"devices", deviceStory}, {"transfer", transferStory},
 		{"import", importStory}, {"manufacturers", manufacturerStory}, {"policies", policyStory}, {"access", accessStory},
 		{"streams", streamStory}, {"anchors", anchorStory}, {"equivocations", equivocationStory},
+		{"rotation", rotationStory},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.run(t, s) }) {
 			t.FailNow() // what follows builds on it
