@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -104,4 +105,46 @@ func TestBlocksAreDeliveredWholeAndFiltered(t *testing.T) {
 	event := told.GetTransactionActions().GetChaincodeActions()[0].GetChaincodeEvent()
 	require.Equal(t, "tick", event.GetEventName())
 	require.Empty(t, event.GetPayload(), "a filtered block has no payloads")
+}
+
+func TestABlockListenerResumesWhereItStopped(t *testing.T) {
+	n := start(t)
+	p := n.Profile("Org1MSP", "User1")
+	network := connect(t, p).GetNetwork(p.Channel)
+	c := network.GetContract(p.Chaincode)
+	first, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	live, err := network.BlockEvents(first) // from the next block on
+	require.NoError(t, err)
+	seen := &client.InMemoryCheckpointer{}
+	submitUntil(t, c, live) // the stream is open from here on
+	stopped := n.Height() - 1
+	seen.CheckpointBlock(stopped)
+	cancel()
+	for range live {
+	}
+	for i := range 3 {
+		submit(t, c, "put", "a", fmt.Sprint(i))
+	}
+	blocks, err := network.BlockEvents(t.Context(), client.WithCheckpoint(seen))
+	require.NoError(t, err)
+	filtered, err := network.FilteredBlockEvents(t.Context(), client.WithCheckpoint(seen))
+	require.NoError(t, err)
+	for i := range uint64(3) {
+		require.Equal(t, stopped+1+i, next(t, blocks).GetHeader().GetNumber())
+		require.Equal(t, stopped+1+i, next(t, filtered).GetNumber())
+	}
+}
+
+// submitUntil submits until a listener that began with the next block has seen one.
+func submitUntil(t *testing.T, c *client.Contract, blocks <-chan *common.Block) {
+	t.Helper()
+	for {
+		submit(t, c, "put", "a", "x")
+		select {
+		case <-blocks:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
