@@ -27,6 +27,7 @@ import (
 type world struct {
 	t      testing.TB
 	ledger *ledgertest.Ledger
+	site   site // on a network only
 	// cc endorses every proposal; so does second, on which submit insists on the same result. On a
 	// network the chaincodes of both organisations' peers do.
 	cc, second *contract.Chaincode
@@ -45,8 +46,8 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, err)
 	w := &world{t: t, cc: cc, second: second}
 	if onNetwork() {
-		s := newSite(t)
-		w.org1, w.org2, w.ledger = s.org1, s.org2, s.ledger(t)
+		w.site = newSite(t)
+		w.org1, w.org2, w.ledger = w.site.org1, w.site.org2, w.site.ledger(t)
 	} else {
 		w.org1, w.org2 = ledgertest.NewOrganisation(t, "Org1MSP"), ledgertest.NewOrganisation(t, "Org2MSP")
 		w.ledger = ledgertest.New("Org1MSP", "Org2MSP")

@@ -119,8 +119,14 @@ func clientsOf(t *testing.T, s site) *network {
 	return n
 }
 
-// contractFor connects the real SDK by a profile.
-func contractFor(t *testing.T, p devnet.Profile) *client.Contract {
+// contractFor is the chaincode of a profile, as the real SDK reaches it.
+func contractFor(t testing.TB, p devnet.Profile) *client.Contract {
+	t.Helper()
+	return gatewayFor(t, p).GetNetwork(p.Channel).GetContract(p.Chaincode)
+}
+
+// gatewayFor connects the real SDK by a profile.
+func gatewayFor(t testing.TB, p devnet.Profile) *client.Gateway {
 	t.Helper()
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(readFile(t, p.TLSCA)))
@@ -142,10 +148,10 @@ func contractFor(t *testing.T, p devnet.Profile) *client.Contract {
 		client.WithSubmitTimeout(patience), client.WithCommitStatusTimeout(patience))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, gateway.Close()) })
-	return gateway.GetNetwork(p.Channel).GetContract(p.Chaincode)
+	return gateway
 }
 
-func readFile(t *testing.T, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)

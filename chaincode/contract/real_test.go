@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -56,13 +57,26 @@ func startReal() (*realNetwork, error) {
 	if r.network, err = fabric.Start(ctx, config); err != nil {
 		return nil, err
 	}
-	if err := r.network.Deploy(ctx, fabric.Deployment{}); err != nil {
+	if err := r.deploy(ctx); err != nil {
 		return nil, errors.Join(err, r.stop())
 	}
 	if r.channel, err = r.at("anchorline").dial(); err != nil {
 		return nil, errors.Join(err, r.stop())
 	}
 	return r, nil
+}
+
+// deploy deploys our chaincode: as a service, or as a package that the peers build and launch.
+func (r *realNetwork) deploy(ctx context.Context) error {
+	if !*launched {
+		return r.network.Deploy(ctx, fabric.Deployment{})
+	}
+	file := filepath.Join(r.dir, "anchorline.tar.gz")
+	pack := exec.CommandContext(ctx, filepath.Join("..", "..", "test-network-scripts", "package-chaincode.sh"), "--output", file)
+	if output, err := pack.CombinedOutput(); err != nil {
+		return fmt.Errorf("package-chaincode.sh: %w\n%s", err, output)
+	}
+	return r.network.Deploy(ctx, fabric.Deployment{Package: file})
 }
 
 // stop ends everything that startReal started.

@@ -28,6 +28,7 @@ import (
 var (
 	onFabric = flag.Bool("fabric", false, "run on a real Fabric network, from the programs in FABRIC_BIN or on the PATH")
 	onDevnet = flag.Bool("devnet", false, "run on the embedded network")
+	launched = flag.Bool("launched", false, "with -fabric: the peers build and launch the chaincode, instead of reaching a service")
 )
 
 func TestMain(m *testing.M) {
