@@ -41,9 +41,10 @@ const oneSuffices = "OR('Org1MSP.peer', 'Org2MSP.peer')"
 // network is a chaincode of the network that this run is on, as Fabric's own client library
 // reaches it.
 type network struct {
-	t      *testing.T
-	admin1 *client.Contract
-	admin2 *client.Contract
+	t              *testing.T
+	admin1, admin2 *client.Contract
+	channel        *networktest.Channel
+	reader         ledgertest.Identity
 }
 
 // newNetwork gives a test a chaincode of its own.
@@ -106,7 +107,10 @@ func anyOf(msps ...string) *common.SignaturePolicyEnvelope {
 // clientsOf connects the admins of both organisations, and waits until each one's peer knows that
 // the other's has the chaincode too: on a real network gossip tells it, within seconds.
 func clientsOf(t *testing.T, s site) *network {
-	n := &network{t: t, admin1: contractFor(t, s.profile("Org1MSP", "Admin")), admin2: contractFor(t, s.profile("Org2MSP", "Admin"))}
+	n := &network{
+		t: t, channel: s.channel, reader: s.org1.Client(t, "reader"),
+		admin1: contractFor(t, s.profile("Org1MSP", "Admin")), admin2: contractFor(t, s.profile("Org2MSP", "Admin")),
+	}
 	for _, as := range []*client.Contract{n.admin1, n.admin2} {
 		require.Eventually(t, func() bool {
 			p, err := as.NewProposal("roles:WhoAmI", client.WithEndorsingOrganizations("Org1MSP", "Org2MSP"))
@@ -158,20 +162,16 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-// submit commits a transaction that must be valid and returns its result. The client library waits
-// for its own organisation's peer only, so the other's may still be a block behind when the next
-// proposal reads it; as every client of Fabric, it then tries again.
+// submit commits a transaction that must be valid, waits until every peer has it, and returns its
+// result.
 func (n *network) submit(as *client.Contract, function string, request any) string {
 	n.t.Helper()
-	for {
-		result, err := as.SubmitTransaction(function, text(n.t, request))
-		var commit *client.CommitError
-		if errors.As(err, &commit) && commit.Code == peer.TxValidationCode_MVCC_READ_CONFLICT {
-			continue
-		}
-		require.NoError(n.t, err, function)
-		return string(result)
-	}
+	result, commit, err := as.SubmitAsync(function, client.WithArguments(text(n.t, request)))
+	require.NoError(n.t, err, function)
+	code, err := n.channel.Await(n.reader, commit.TransactionID())
+	require.NoError(n.t, err, function)
+	require.Equal(n.t, peer.TxValidationCode_VALID, code, function)
+	return string(result)
 }
 
 // alone submits what one organisation's peer endorsed and returns how it was validated.

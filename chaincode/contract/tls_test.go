@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/status"
 
 	"github.com/anchorline/anchorline/chaincode/internal/networktest"
 )
@@ -46,7 +47,7 @@ func TestRealPeersReachTheServiceOverTLSAndMutualTLS(t *testing.T) {
 				return
 			}
 			_, err := contractFor(t, site.profile("Org1MSP", "Admin")).EvaluateTransaction("roles:WhoAmI")
-			require.ErrorContains(t, err, "could not launch chaincode", "the service must insist on a certificate")
+			require.Contains(t, fmt.Sprint(status.Convert(err).Details()), "could not launch chaincode", "the service must insist on a certificate")
 		})
 	}
 }

@@ -123,16 +123,24 @@ func (c *Channel) order(p *proposal, answers []*peer.ProposalResponse) (peer.TxV
 	if err != nil {
 		return 0, err
 	}
+	return c.Await(p.as, p.txID)
+}
+
+// Await waits until every peer has the block of a transaction and returns how it was validated. A
+// client library waits for its own organisation's peer only.
+func (c *Channel) Await(as ledgertest.Identity, txID string) (peer.TxValidationCode, error) {
 	request, err := proto.Marshal(&gateway.CommitStatusRequest{
-		TransactionId: p.txID, ChannelId: c.name, Identity: p.as.Creator(),
+		TransactionId: txID, ChannelId: c.name, Identity: as.Creator(),
 	})
 	if err != nil {
 		return 0, err
 	}
-	signature, err := p.as.Sign(request)
+	signature, err := as.Sign(request)
 	if err != nil {
 		return 0, err
 	}
+	ctx, cancel := bounded()
+	defer cancel()
 	codes, failures := make([]peer.TxValidationCode, len(c.nodes)), make([]error, len(c.nodes))
 	var all sync.WaitGroup
 	for i, n := range c.nodes {
