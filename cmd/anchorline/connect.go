@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -17,8 +19,17 @@ type profileFlag struct {
 	Profile string `help:"Connection profile: network and identity." default:"anchorline-data/profile.json" placeholder:"FILE"`
 }
 
-func (f profileFlag) connect() (*ledger.Client, error) {
+// profile reads the profile, or says where one comes from.
+func (f profileFlag) profile() (ledger.Profile, error) {
 	p, err := ledger.ReadProfile(f.Profile)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: name one with --profile; 'anchorline up' and 'anchorline network devnet' write some", err)
+	}
+	return p, err
+}
+
+func (f profileFlag) connect() (*ledger.Client, error) {
+	p, err := f.profile()
 	if err != nil {
 		return nil, err
 	}

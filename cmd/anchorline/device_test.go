@@ -93,7 +93,9 @@ func deviceStory(t *testing.T, s *shell) {
 	require.Equal(t, map[string]string{"hall": "4"}, decodes[record.Device](t, s, "user1", "device describe gate-2 --attribute hall=4").Attributes)
 	require.NotContains(t, s.as(t, "user1", "device describe gate-2").out, "attributes", "what is left out is removed")
 
-	s.refuses(t, 1, []string{"NOT_FOUND", `"gate-9"`}, "user1", "device show gate-9")
+	r := s.as(t, "user1", "device show gate-9")
+	require.Equal(t, "anchorline: NOT_FOUND: device \"gate-9\" is not registered\n", r.err, "what says nothing to people is left out")
+	s.refuses(t, 1, []string{"missing.json", "--profile", "anchorline network devnet"}, "missing.json", "device show gate-1")
 	s.refuses(t, 1, []string{"gate-9.key", "anchorline device new gate-9"}, "user1", "device register gate-9")
 	s.refuses(t, 1, []string{"ALREADY_EXISTS"}, "user1", "device register gate-2 --type other")
 	s.refuses(t, 1, []string{"--new-key", "missing.key"}, "user1", "device rotate gate-1 --new-key missing.key")
@@ -217,7 +219,7 @@ func importStory(t *testing.T, s *shell) {
 	other := append(requests(t, "other", 200), fleet[0])
 	writeFile(t, "other.jsonl", jsonLines(t, other))
 	s.refuses(t, 1, []string{
-		"other.jsonl, line 201 (device fleet-1): ", "ALREADY_EXISTS", "\n200 of 201 devices are registered; mend that and run the command again",
+		"other.jsonl, line 201 (device fleet-1): ALREADY_EXISTS: ", "\n200 of 201 devices are registered; mend that and run the command again",
 	}, "user1", "device import other.jsonl")
 	theirs := s.run(t, "device", "request", "tap-1", "--owner", "Org2MSP", "--channel", "mychannel")
 	writeFile(t, "theirs.jsonl", theirs.out)

@@ -42,7 +42,7 @@ type importResult struct {
 
 // Run registers the devices of a file.
 func (c *deviceImportCmd) Run(ctx context.Context, s streams) error {
-	profile, err := ledger.ReadProfile(c.Profile)
+	profile, err := c.profile()
 	if err != nil {
 		return err
 	}

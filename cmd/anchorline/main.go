@@ -15,6 +15,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/ledger"
 )
 
 // cli is the command line. Every flag can also be set by an environment variable, ANCHORLINE_ and
@@ -93,9 +96,20 @@ func run(ctx context.Context, args []string, io streams) int {
 		return 0
 	case errors.Is(err, errSilent):
 	default:
-		fmt.Fprintln(io.err, "anchorline:", err)
+		fmt.Fprintln(io.err, "anchorline:", explain(err))
 	}
 	return 1
+}
+
+// explain leaves out of a refusal by the contracts what says nothing to people: that it was one, in
+// which step, and the transaction that was never submitted.
+func explain(err error) string {
+	var failed *ledger.Error
+	var refusal *record.Error
+	if errors.As(err, &failed) && errors.As(failed.Err, &refusal) && refusal.Code != record.Internal {
+		return strings.Replace(err.Error(), failed.Error(), refusal.Error(), 1)
+	}
+	return err.Error()
 }
 
 // misused is the command whose flags or arguments are wrong, as far as it was named.
