@@ -23,9 +23,9 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/internal/testnet"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/network/broker"
-	"github.com/anchorline/anchorline/network/devnet"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 )
@@ -46,22 +46,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cfg := devnet.Default(t.TempDir())
-	cfg.BatchTimeout = 20 * time.Millisecond
-	n, err := devnet.Start(t.Context(), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, n.Close()) })
-	w := &world{t: t, cfg: bridge.Default()}
-	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
-	for _, step := range []struct{ msp, function, request string }{
-		{"Org1MSP", "consortium:Approve", terms}, {"Org2MSP", "consortium:Approve", terms},
-		{"Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`},
-		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
-	} {
-		_, _, err := w.connect(n.Profile(step.msp, "Admin")).Transact(t.Context(), step.function, step.request)
-		require.NoError(t, err, step.function)
-	}
-	w.ledger = w.connect(n.Profile("Org1MSP", "User1"))
+	w := &world{t: t, cfg: bridge.Default(), ledger: testnet.Start(t).Connect("Org1MSP", "User1")}
+	var err error
 	w.broker, err = broker.Start(broker.Config{
 		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID("s"), Filter: mqtt.ReadingsFilter, Logger: quiet,
 	})
@@ -70,14 +56,6 @@ func newWorld(t *testing.T) *world {
 	w.cfg.Dir, w.cfg.Stream, w.cfg.Broker = filepath.Join(t.TempDir(), "bridge"), "s", mqtt.Broker{URL: w.broker.URL()}
 	w.cfg.Linger = 10 * time.Millisecond
 	return w
-}
-
-func (w *world) connect(p devnet.Profile) *ledger.Client {
-	w.t.Helper()
-	c, err := ledger.Connect(ledger.Profile(p))
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { require.NoError(w.t, c.Close()) })
-	return c
 }
 
 // start opens and runs the bridge; stop ends it and returns its error.

@@ -7,13 +7,12 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/testnet"
 	"github.com/anchorline/anchorline/ledger"
-	"github.com/anchorline/anchorline/network/devnet"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 )
@@ -21,21 +20,7 @@ import (
 // network runs our contracts on the embedded network, with the roles that a bridge needs.
 func network(t *testing.T) ledger.Profile {
 	t.Helper()
-	cfg := devnet.Default(t.TempDir())
-	cfg.BatchTimeout = 20 * time.Millisecond
-	n, err := devnet.Start(t.Context(), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, n.Close()) })
-	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
-	for _, step := range []struct{ msp, function, request string }{
-		{"Org1MSP", "consortium:Approve", terms}, {"Org2MSP", "consortium:Approve", terms},
-		{"Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`},
-		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
-	} {
-		_, _, err := connect(t, ledger.Profile(n.Profile(step.msp, "Admin"))).Transact(t.Context(), step.function, step.request)
-		require.NoError(t, err, step.function)
-	}
-	return ledger.Profile(n.Profile("Org1MSP", "User1"))
+	return ledger.Profile(testnet.Start(t).Profile("Org1MSP", "User1"))
 }
 
 func signer(t *testing.T, seed byte) cose.Signer {

@@ -228,7 +228,7 @@ func (w *world) decisionsAreThoseOfTheIdentity(t *testing.T) {
 	asked := decide("action=read&device=" + devices[2].ID + "&resource=" + devices[0].ID)
 	require.Equal(t, devices[2].ID, asked.Subject, "this identity is a bridge, which may ask for a device")
 
-	foreign := serve(t, w.connect("Org2MSP", "User1"))
+	foreign := serve(t, w.network.Connect("Org2MSP", "User1"))
 	var other record.Decision
 	get(t, foreign+"/v1/access/decide?action=read&resource="+devices[0].ID).decode(t, &other)
 	require.False(t, other.Allowed)

@@ -24,8 +24,8 @@ import (
 
 	"github.com/anchorline/anchorline/api/rest"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/testnet"
 	"github.com/anchorline/anchorline/ledger"
-	"github.com/anchorline/anchorline/network/devnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -161,7 +161,7 @@ func get(t *testing.T, url string, header ...string) reply {
 // the built binary, since a bridge has no place in this room.
 type world struct {
 	t          *testing.T
-	network    *devnet.Network
+	network    *testnet.Network
 	ledger     *ledger.Client
 	url        string
 	statements [][]byte
@@ -169,37 +169,19 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cfg := devnet.Default(t.TempDir())
-	cfg.BatchTimeout = 20 * time.Millisecond
-	n, err := devnet.Start(t.Context(), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, n.Close()) })
-	w := &world{t: t, network: n}
-	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
+	w := &world{t: t, network: testnet.Start(t)}
 	for _, step := range []struct{ msp, function, request string }{
-		{"Org1MSP", "consortium:Approve", terms}, {"Org2MSP", "consortium:Approve", terms},
-		{"Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`},
-		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
 		{"Org1MSP", "policies:Put", `{"id":"readers","text":"permit (principal in Organisation::\"Org1MSP\", action == Action::\"read\", resource);"}`},
 		{"Org1MSP", "policies:Put", `{"id":"old","text":"forbid (principal, action, resource) when { context has purpose && context.purpose == \"marketing\" };"}`},
 		{"Org1MSP", "policies:Revoke", `{"id":"old","reason":"over & <done>"}`},
 		{"Org2MSP", "policies:Put", `{"id":"readers","text":"forbid (principal, action, resource);"}`},
 	} {
-		_, _, err := w.connect(step.msp, "Admin").Transact(t.Context(), step.function, step.request)
-		require.NoError(t, err, step.function)
+		w.network.Transact(step.msp, step.function, step.request)
 	}
-	w.ledger = w.connect("Org1MSP", "User1")
+	w.ledger = w.network.Connect("Org1MSP", "User1")
 	w.anchor()
 	w.url = serve(t, w.ledger)
 	return w
-}
-
-func (w *world) connect(msp, user string) *ledger.Client {
-	w.t.Helper()
-	c, err := ledger.Connect(ledger.Profile(w.network.Profile(msp, user)))
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { require.NoError(w.t, c.Close()) })
-	return c
 }
 
 // anchor has a bridge and devices work for a second, and takes the statements they leave.

@@ -24,9 +24,9 @@ import (
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/internal/health"
 	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/internal/testnet"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/network/broker"
-	"github.com/anchorline/anchorline/network/devnet"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 )
@@ -40,7 +40,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // world is a bridge with its listener, over a network and a broker that tests take away.
 type world struct {
 	t       *testing.T
-	network *devnet.Network
+	network *testnet.Network
 	ledger  *ledger.Client
 	cfg     bridge.Config
 	bridge  *bridge.Bridge
@@ -52,36 +52,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	network := devnet.Default(t.TempDir())
-	network.BatchTimeout = 20 * time.Millisecond
-	n, err := devnet.Start(t.Context(), network)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, n.Close()) })
-	w := &world{t: t, network: n, cfg: bridge.Default(), brokerDir: t.TempDir(), brokerAddress: "127.0.0.1:0"}
-	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
-	for _, step := range []struct{ msp, function, request string }{
-		{"Org1MSP", "consortium:Approve", terms}, {"Org2MSP", "consortium:Approve", terms},
-		{"Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`},
-		{"Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`},
-	} {
-		_, _, err := w.connect(step.msp, "Admin").Transact(t.Context(), step.function, step.request)
-		require.NoError(t, err, step.function)
-	}
-	w.ledger = w.connect("Org1MSP", "User1")
+	w := &world{t: t, network: testnet.Start(t), cfg: bridge.Default(), brokerDir: t.TempDir(), brokerAddress: "127.0.0.1:0"}
+	w.ledger = w.network.Connect("Org1MSP", "User1")
 	w.startBroker()
 	t.Cleanup(w.stopBroker)
 	w.cfg.Dir, w.cfg.Stream, w.cfg.Broker = filepath.Join(t.TempDir(), "bridge"), "s", mqtt.Broker{URL: w.broker.URL()}
 	w.cfg.Linger = 10 * time.Millisecond
 	w.startBridge()
 	return w
-}
-
-func (w *world) connect(msp, user string) *ledger.Client {
-	w.t.Helper()
-	c, err := ledger.Connect(ledger.Profile(w.network.Profile(msp, user)))
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { require.NoError(w.t, c.Close()) })
-	return c
 }
 
 // startBroker starts the broker, the second time at the same address.
