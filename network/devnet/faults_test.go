@@ -44,6 +44,8 @@ func TestALostStatusCanBeAskedAgain(t *testing.T) {
 	tx := endorsed(t, contractOf(t, n), "put", client.WithArguments("a", "1"))
 	commit, err := tx.Submit()
 	require.NoError(t, err)
+	_, err = commit.Status() // from now on it is known, and only the fault withholds it
+	require.NoError(t, err)
 	n.Faults().LoseStatus(1)
 	_, err = commit.StatusWithContext(brief(t))
 	require.Equal(t, codes.DeadlineExceeded, status.Code(err))

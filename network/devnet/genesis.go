@@ -11,7 +11,6 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/channel"
@@ -87,21 +86,13 @@ func configEnvelope(cfg Config, t *topology) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, err := proto.Marshal(&common.ChannelHeader{
-		Type: int32(common.HeaderType_CONFIG), ChannelId: cfg.Channel, Timestamp: timestamppb.Now(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode channel header: %w", err)
-	}
-	data, err := proto.Marshal(&common.ConfigEnvelope{Config: config})
-	if err != nil {
-		return nil, fmt.Errorf("encode configuration: %w", err)
-	}
-	payload, err := proto.Marshal(&common.Payload{Header: &common.Header{ChannelHeader: header}, Data: data})
-	if err != nil {
-		return nil, fmt.Errorf("encode payload: %w", err)
-	}
-	return proto.Marshal(&common.Envelope{Payload: payload})
+	var e wire.Encoder
+	return e.Bytes(&common.Envelope{Payload: e.Bytes(&common.Payload{
+		Header: &common.Header{ChannelHeader: e.Bytes(&common.ChannelHeader{
+			Type: int32(common.HeaderType_CONFIG), ChannelId: cfg.Channel, Timestamp: timestamppb.Now(),
+		})},
+		Data: e.Bytes(&common.ConfigEnvelope{Config: config}),
+	})}), e.Err
 }
 
 func channelConfig(cfg Config, t *topology) (*common.Config, error) {

@@ -11,7 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
+
+var errPurge = errors.New("only applicable for private data")
 
 // handler answers the requests of one call. Requests of a call come one after the other; mu
 // makes sure of it.
@@ -33,60 +36,57 @@ func (h *handler) handle(message *peer.ChaincodeMessage) ([]byte, error) {
 	payload := message.GetPayload()
 	switch message.GetType() {
 	case peer.ChaincodeMessage_GET_STATE:
-		return decoded(payload, &peer.GetState{}, h.get)
+		return answer(h, payload, &peer.GetState{}, h.get)
 	case peer.ChaincodeMessage_GET_STATE_MULTIPLE:
-		return decoded(payload, &peer.GetStateMultiple{}, h.getMultiple)
+		return answer(h, payload, &peer.GetStateMultiple{}, h.getMultiple)
 	case peer.ChaincodeMessage_PUT_STATE:
-		return decoded(payload, &peer.PutState{}, h.put)
+		return answer(h, payload, &peer.PutState{}, h.put)
 	case peer.ChaincodeMessage_DEL_STATE:
-		return decoded(payload, &peer.DelState{}, h.del)
+		return answer(h, payload, &peer.DelState{}, h.del)
 	case peer.ChaincodeMessage_WRITE_BATCH_STATE:
-		return decoded(payload, &peer.WriteBatchState{}, h.writeBatch)
+		return answer(h, payload, &peer.WriteBatchState{}, h.writeBatch)
 	case peer.ChaincodeMessage_GET_STATE_METADATA:
-		return decoded(payload, &peer.GetStateMetadata{}, h.getMetadata)
+		return answer(h, payload, &peer.GetStateMetadata{}, h.getMetadata)
 	case peer.ChaincodeMessage_PUT_STATE_METADATA:
-		return decoded(payload, &peer.PutStateMetadata{}, h.putMetadata)
+		return answer(h, payload, &peer.PutStateMetadata{}, h.putMetadata)
 	case peer.ChaincodeMessage_GET_STATE_BY_RANGE:
-		return decoded(payload, &peer.GetStateByRange{}, h.openRange)
+		return answer(h, payload, &peer.GetStateByRange{}, h.openRange)
 	case peer.ChaincodeMessage_GET_HISTORY_FOR_KEY:
-		return decoded(payload, &peer.GetHistoryForKey{}, h.openHistory)
+		return answer(h, payload, &peer.GetHistoryForKey{}, h.openHistory)
 	case peer.ChaincodeMessage_QUERY_STATE_NEXT:
-		return decoded(payload, &peer.QueryStateNext{}, h.next)
+		return answer(h, payload, &peer.QueryStateNext{}, h.next)
 	case peer.ChaincodeMessage_QUERY_STATE_CLOSE:
-		return decoded(payload, &peer.QueryStateClose{}, h.closeQuery)
+		return answer(h, payload, &peer.QueryStateClose{}, h.closeQuery)
 	case peer.ChaincodeMessage_GET_QUERY_RESULT:
-		return decoded(payload, &peer.GetQueryResult{}, h.richQuery)
+		return answer(h, payload, &peer.GetQueryResult{}, h.richQuery)
 	case peer.ChaincodeMessage_GET_PRIVATE_DATA_HASH:
-		return decoded(payload, &peer.GetState{}, func(m *peer.GetState) ([]byte, error) {
-			return nil, fmt.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", m.GetCollection(), h.config.Name)
-		})
+		return h.noHash(payload)
 	case peer.ChaincodeMessage_PURGE_PRIVATE_DATA:
-		return decoded(payload, &peer.DelState{}, func(m *peer.DelState) ([]byte, error) { return nil, h.noCollection(m.GetCollection()) })
+		return answer(h, payload, &peer.DelState{}, func(*peer.DelState) ([]byte, error) { return nil, errPurge })
 	case peer.ChaincodeMessage_INVOKE_CHAINCODE:
-		return decoded(payload, &peer.ChaincodeSpec{}, h.invoke)
+		return answer(h, payload, &peer.ChaincodeSpec{}, h.invoke)
 	default:
 		return nil, fmt.Errorf("[%s] Fabric side handler cannot handle message (%s) while in ready state", message.GetTxid(), message.GetType())
 	}
 }
 
-func decoded[M proto.Message](payload []byte, message M, handle func(M) ([]byte, error)) ([]byte, error) {
+// answer decodes a request and handles it. One that names a collection is refused: the
+// chaincode's definition has none.
+func answer[M proto.Message](h *handler, payload []byte, message M, handle func(M) ([]byte, error)) ([]byte, error) {
 	if err := proto.Unmarshal(payload, message); err != nil {
 		return nil, fmt.Errorf("unmarshal failed: %w", err)
+	}
+	if private, ok := any(message).(interface{ GetCollection() string }); ok && private.GetCollection() != "" {
+		return nil, h.noCollection(private.GetCollection())
 	}
 	return handle(message)
 }
 
 func (h *handler) get(m *peer.GetState) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	return h.sim.Get(h.config.Name, m.GetKey())
 }
 
 func (h *handler) getMultiple(m *peer.GetStateMultiple) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	result := &peer.GetStateMultipleResult{}
 	for _, key := range m.GetKeys() {
 		value, err := h.sim.Get(h.config.Name, key)
@@ -99,23 +99,14 @@ func (h *handler) getMultiple(m *peer.GetStateMultiple) ([]byte, error) {
 }
 
 func (h *handler) put(m *peer.PutState) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	return nil, h.sim.Put(h.config.Name, m.GetKey(), m.GetValue())
 }
 
 func (h *handler) del(m *peer.DelState) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	return nil, h.sim.Put(h.config.Name, m.GetKey(), nil)
 }
 
 func (h *handler) getMetadata(m *peer.GetStateMetadata) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	metadata, err := h.sim.Metadata(h.config.Name, m.GetKey())
 	if err != nil {
 		return nil, err
@@ -128,9 +119,6 @@ func (h *handler) getMetadata(m *peer.GetStateMetadata) ([]byte, error) {
 }
 
 func (h *handler) putMetadata(m *peer.PutStateMetadata) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	return nil, h.sim.PutMetadata(h.config.Name, m.GetKey(), m.GetMetadata().GetMetakey(), m.GetMetadata().GetValue())
 }
 
@@ -155,27 +143,30 @@ func (h *handler) writeRecord(record *peer.WriteRecord) error {
 	case peer.WriteRecord_PUT_STATE_METADATA:
 		return h.sim.PutMetadata(h.config.Name, record.GetKey(), record.GetMetadata().GetMetakey(), record.GetMetadata().GetValue())
 	case peer.WriteRecord_PURGE_PRIVATE_DATA:
-		return errors.New("only applicable for private data")
+		return errPurge
 	default:
 		return errors.New("unknown operation type")
 	}
 }
 
-// noCollection refuses private data: the chaincode's definition has no collections.
+func (h *handler) noHash(payload []byte) ([]byte, error) {
+	m, err := wire.Decode(payload, &peer.GetState{})
+	if err == nil {
+		err = fmt.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", m.GetCollection(), h.config.Name)
+	}
+	return nil, err
+}
+
 func (h *handler) noCollection(name string) error {
 	return fmt.Errorf("collection %s/%s/%s could not be found", h.call.Channel, h.config.Name, name)
 }
 
 // richQuery refuses what a peer with LevelDB cannot answer.
 func (h *handler) richQuery(m *peer.GetQueryResult) ([]byte, error) {
-	switch {
-	case m.GetCollection() != "":
-		return nil, h.noCollection(m.GetCollection())
-	case len(m.GetMetadata()) > 0:
+	if len(m.GetMetadata()) > 0 {
 		return nil, errors.New("ExecuteQueryWithMetadata not supported for leveldb")
-	default:
-		return nil, errors.New("ExecuteQuery not supported for leveldb")
 	}
+	return nil, errors.New("ExecuteQuery not supported for leveldb")
 }
 
 func (h *handler) invoke(m *peer.ChaincodeSpec) ([]byte, error) {

@@ -37,9 +37,6 @@ type cursor struct {
 }
 
 func (h *handler) openRange(m *peer.GetStateByRange) ([]byte, error) {
-	if m.GetCollection() != "" {
-		return nil, h.noCollection(m.GetCollection())
-	}
 	page := &peer.QueryMetadata{}
 	if err := proto.Unmarshal(m.GetMetadata(), page); err != nil {
 		return nil, fmt.Errorf("unmarshal failed: %w", err)

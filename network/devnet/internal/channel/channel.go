@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/policy"
+	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
 // Organisation is one organisation of a channel. Certificates are PEM.
@@ -39,7 +40,7 @@ type Params struct {
 }
 
 // builder collects the first error, so that groups can be written as literals.
-type builder struct{ err error }
+type builder struct{ wire.Encoder }
 
 // Config returns the configuration.
 func Config(p Params) (*common.Config, error) {
@@ -58,11 +59,11 @@ func Config(p Params) (*common.Config, error) {
 	})
 	root.Groups["Application"] = application
 	root.Groups["Orderer"] = b.ordering(p)
-	return &common.Config{ChannelGroup: root}, b.err
+	return &common.Config{ChannelGroup: root}, b.Err
 }
 
 func (b *builder) ordering(p Params) *common.ConfigGroup {
-	metadata := b.encode(&etcdraft.ConfigMetadata{
+	metadata := b.Bytes(&etcdraft.ConfigMetadata{
 		Consenters: []*etcdraft.Consenter{{
 			Host: p.Orderer.Host, Port: p.Orderer.Port, ClientTlsCert: p.OrdererTLS, ServerTlsCert: p.OrdererTLS,
 		}},
@@ -108,7 +109,7 @@ func (b *builder) group(values map[string]proto.Message, policies ...string) *co
 // organisation makes the group of an organisation; readers and writers are lists of principals.
 func (b *builder) organisation(o Organisation, readers, writers string) *common.ConfigGroup {
 	group := newGroup()
-	b.value(group, "MSP", &msp.MSPConfig{Config: b.encode(definition(o))})
+	b.value(group, "MSP", &msp.MSPConfig{Config: b.Bytes(definition(o))})
 	b.signature(group, "Readers", fmt.Sprintf("OR("+readers+")", o.MSPID))
 	b.signature(group, "Writers", fmt.Sprintf("OR("+writers+")", o.MSPID))
 	b.signature(group, "Admins", fmt.Sprintf("OR('%s.admin')", o.MSPID))
@@ -142,27 +143,19 @@ func capability(name string) *common.Capabilities {
 }
 
 func (b *builder) value(group *common.ConfigGroup, name string, value proto.Message) {
-	group.Values[name] = &common.ConfigValue{Value: b.encode(value), ModPolicy: "Admins"}
+	group.Values[name] = &common.ConfigValue{Value: b.Bytes(value), ModPolicy: "Admins"}
 }
 
 func (b *builder) signature(group *common.ConfigGroup, name, rule string) {
 	parsed, err := policy.Parse(rule)
-	if err != nil && b.err == nil {
-		b.err = err
+	if err != nil && b.Err == nil {
+		b.Err = err
 	}
 	b.policy(group, name, common.Policy_SIGNATURE, parsed)
 }
 
 func (b *builder) policy(group *common.ConfigGroup, name string, kind common.Policy_PolicyType, value proto.Message) {
 	group.Policies[name] = &common.ConfigPolicy{
-		Policy: &common.Policy{Type: int32(kind), Value: b.encode(value)}, ModPolicy: "Admins",
+		Policy: &common.Policy{Type: int32(kind), Value: b.Bytes(value)}, ModPolicy: "Admins",
 	}
-}
-
-func (b *builder) encode(message proto.Message) []byte {
-	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
-	if err != nil && b.err == nil {
-		b.err = fmt.Errorf("encode %s: %w", message.ProtoReflect().Descriptor().Name(), err)
-	}
-	return content
 }

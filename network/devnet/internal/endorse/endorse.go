@@ -11,12 +11,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/chaincode"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
@@ -252,7 +252,7 @@ func (e *Endorser) respond(p *wire.Proposal, response *peer.Response, event *pee
 		return &peer.ProposalResponse{Response: response}, nil
 	}
 	endorser := e.config.Signer.Serialize()
-	signature, err := e.config.Signer.Sign(append(append([]byte(nil), payload...), endorser...))
+	signature, err := e.config.Signer.Sign(slices.Concat(payload, endorser))
 	if err != nil {
 		return nil, fmt.Errorf("endorsing with plugin failed: %w", err)
 	}
@@ -263,23 +263,18 @@ func (e *Endorser) respond(p *wire.Proposal, response *peer.Response, event *pee
 }
 
 func (e *Endorser) payload(p *wire.Proposal, response *peer.Response, event *peer.ChaincodeEvent, results []byte) ([]byte, error) {
+	var encoder wire.Encoder
 	var events []byte
 	if event != nil {
-		var err error
-		if events, err = proto.Marshal(event); err != nil {
-			return nil, err
-		}
+		events = encoder.Bytes(event)
 	}
 	version := e.config.Version
 	if p.Chaincode != e.config.Chaincode {
 		version = "syscc"
 	}
-	action, err := proto.Marshal(&peer.ChaincodeAction{
+	action := encoder.Bytes(&peer.ChaincodeAction{
 		Events: events, Results: results, Response: response,
 		ChaincodeId: &peer.ChaincodeID{Name: p.Chaincode, Version: version},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return proto.Marshal(&peer.ProposalResponsePayload{Extension: action, ProposalHash: p.Hash})
+	return encoder.Bytes(&peer.ProposalResponsePayload{Extension: action, ProposalHash: p.Hash}), encoder.Err
 }

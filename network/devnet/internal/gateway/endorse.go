@@ -16,7 +16,6 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/policy"
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
@@ -222,20 +221,11 @@ func assemble(t target, c *collection) (*common.Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	action, err := proto.Marshal(&peer.ChaincodeActionPayload{
+	var e wire.Encoder
+	action := e.Bytes(&peer.ChaincodeActionPayload{
 		ChaincodeProposalPayload: visible,
 		Action:                   &peer.ChaincodeEndorsedAction{ProposalResponsePayload: c.payload, Endorsements: c.endorsements},
 	})
-	if err != nil {
-		return nil, err
-	}
-	tx, err := proto.Marshal(&peer.Transaction{Actions: []*peer.TransactionAction{{Header: t.header.GetSignatureHeader(), Payload: action}}})
-	if err != nil {
-		return nil, err
-	}
-	payload, err := proto.Marshal(&common.Payload{Header: t.header, Data: tx})
-	if err != nil {
-		return nil, fmt.Errorf("encode payload: %w", err)
-	}
-	return &common.Envelope{Payload: payload}, nil
+	tx := e.Bytes(&peer.Transaction{Actions: []*peer.TransactionAction{{Header: t.header.GetSignatureHeader(), Payload: action}}})
+	return &common.Envelope{Payload: e.Bytes(&common.Payload{Header: t.header, Data: tx})}, e.Err
 }

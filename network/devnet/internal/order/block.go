@@ -5,9 +5,9 @@ package order
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
@@ -33,30 +33,20 @@ func NewBlock(signer Signer, number uint64, previous []byte, data [][]byte) (*co
 	if err != nil {
 		return nil, err
 	}
-	// Block 0 is the channel's only configuration.
-	value, err := proto.Marshal(&common.OrdererBlockMetadata{LastConfig: &common.LastConfig{Index: 0}})
-	if err != nil {
-		return nil, fmt.Errorf("encode metadata of block %d: %w", number, err)
-	}
 	nonce := make([]byte, nonceSize)
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, fmt.Errorf("draw nonce: %w", err)
 	}
-	signatureHeader, err := proto.Marshal(&common.SignatureHeader{Creator: signer.Serialize(), Nonce: nonce})
-	if err != nil {
-		return nil, fmt.Errorf("encode signature header of block %d: %w", number, err)
-	}
-	signature, err := signer.Sign(append(append(append([]byte(nil), value...), signatureHeader...), header...))
+	var e wire.Encoder
+	value := e.Bytes(&common.OrdererBlockMetadata{LastConfig: &common.LastConfig{Index: 0}}) // the channel's only configuration
+	signatureHeader := e.Bytes(&common.SignatureHeader{Creator: signer.Serialize(), Nonce: nonce})
+	signature, err := signer.Sign(slices.Concat(value, signatureHeader, header))
 	if err != nil {
 		return nil, err
 	}
-	metadata, err := proto.Marshal(&common.Metadata{
+	block.Metadata.Metadata[common.BlockMetadataIndex_SIGNATURES] = e.Bytes(&common.Metadata{
 		Value:      value,
 		Signatures: []*common.MetadataSignature{{SignatureHeader: signatureHeader, Signature: signature}},
 	})
-	if err != nil {
-		return nil, fmt.Errorf("encode metadata of block %d: %w", number, err)
-	}
-	block.Metadata.Metadata[common.BlockMetadataIndex_SIGNATURES] = metadata
-	return block, nil
+	return block, e.Err
 }

@@ -45,24 +45,23 @@ func (r *Range) Next() (string, []byte, error) {
 	r.sim.mu.Lock()
 	defer r.sim.mu.Unlock()
 	if r.limit > 0 && r.count >= r.limit {
-		return "", nil, r.exhausted()
+		r.exhausted()
+		return "", nil, nil
 	}
 	key, value, err := r.sim.snapshot.Next(r.namespace, r.next, r.end)
 	if err != nil {
 		return "", nil, err
 	}
 	if value == nil {
-		return "", nil, r.exhausted()
+		r.exhausted()
+		return "", nil, nil
 	}
 	r.next, r.count = after(key), r.count+1
 	r.info.EndKey = key
 	return key, value.Content, r.summary.Add(newRead(key, value))
 }
 
-func (r *Range) exhausted() error {
-	r.info.ItrExhausted, r.info.EndKey = true, r.end
-	return nil
-}
+func (r *Range) exhausted() { r.info.ItrExhausted, r.info.EndKey = true, r.end }
 
 // Bookmark is the first key that was not returned, "" at the end.
 func (r *Range) Bookmark() (string, error) {

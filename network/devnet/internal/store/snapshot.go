@@ -5,6 +5,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
@@ -97,8 +98,6 @@ func (s *Snapshot) History(name Name) ([]Version, error) {
 		at := key[len(prefix):]
 		versions = append(versions, Version{Block: binary.BigEndian.Uint64(at), Index: binary.BigEndian.Uint64(at[8:])})
 	}
-	for i, j := 0, len(versions)-1; i < j; i, j = i+1, j-1 {
-		versions[i], versions[j] = versions[j], versions[i]
-	}
+	slices.Reverse(versions)
 	return versions, nil
 }

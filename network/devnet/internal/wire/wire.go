@@ -51,6 +51,19 @@ func HeaderHash(h *common.BlockHeader) ([]byte, error) {
 	return Hash(encoded), nil
 }
 
+// Encoder marshals messages and keeps the first error, so that messages inside messages can be
+// written as literals. The zero value is ready.
+type Encoder struct{ Err error }
+
+// Bytes is the message, nil when it cannot be encoded.
+func (e *Encoder) Bytes(message proto.Message) []byte {
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	if err != nil && e.Err == nil {
+		e.Err = fmt.Errorf("encode %s: %w", message.ProtoReflect().Descriptor().Name(), err)
+	}
+	return content
+}
+
 // Decode unmarshals a protobuf message and names it in the error as Fabric does.
 func Decode[M proto.Message](content []byte, message M) (M, error) {
 	if err := proto.Unmarshal(content, message); err != nil {
