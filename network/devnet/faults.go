@@ -24,27 +24,27 @@ func (n *Network) Faults() Faults { return Faults{n} }
 
 // DropSubmits loses the next count transactions after Submit said OK, as an orderer does
 // that dies before it cuts a block.
-func (f Faults) DropSubmits(count int) { f.network.faults.SetDrops(count) }
+func (f Faults) DropSubmits(count int) { f.network.channel.Faults.SetDrops(count) }
 
 // DelayStatus makes every commit status come later by delay.
-func (f Faults) DelayStatus(delay time.Duration) { f.network.faults.SetStatus(delay, 0) }
+func (f Faults) DelayStatus(delay time.Duration) { f.network.channel.Faults.SetStatus(delay, 0) }
 
 // LoseStatus never answers the next count commit status calls; the client's deadline ends them.
-func (f Faults) LoseStatus(count int) { f.network.faults.SetStatus(0, count) }
+func (f Faults) LoseStatus(count int) { f.network.channel.Faults.SetStatus(0, count) }
 
 // ConflictStorm invalidates the next count valid transactions with MVCC_READ_CONFLICT, as
 // somebody does who keeps writing the keys they read.
-func (f Faults) ConflictStorm(count int) { f.network.faults.SetConflicts(count) }
+func (f Faults) ConflictStorm(count int) { f.network.channel.Faults.SetConflicts(count) }
 
 // CutEvents ends the event and block streams that are open.
-func (f Faults) CutEvents() { f.network.faults.CutStreams() }
+func (f Faults) CutEvents() { f.network.channel.Faults.CutStreams() }
 
 // HangOrderer stops the orderer from answering; what it receives meanwhile is ordered when
 // ReleaseOrderer is called.
-func (f Faults) HangOrderer() { f.network.faults.SetHang(true) }
+func (f Faults) HangOrderer() { f.network.channel.Faults.SetHang(true) }
 
 // ReleaseOrderer ends HangOrderer.
-func (f Faults) ReleaseOrderer() { f.network.faults.SetHang(false) }
+func (f Faults) ReleaseOrderer() { f.network.channel.Faults.SetHang(false) }
 
 // StopOrderer closes the orderer's address. Transactions that it accepted are still ordered.
 func (f Faults) StopOrderer() { f.network.servers[len(f.network.servers)-1].stop() }

@@ -18,11 +18,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
-	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"google.golang.org/grpc"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/chaincode"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/fault"
 	"github.com/anchorline/anchorline/network/devnet/internal/gateway"
 	"github.com/anchorline/anchorline/network/devnet/internal/order"
@@ -34,9 +35,7 @@ import (
 type Network struct {
 	config   Config
 	topology *topology
-	ledger   *store.Store
-	policy   *common.SignaturePolicyEnvelope
-	faults   *fault.Switches
+	channel  *channel.Channel
 	program  *program
 	orderer  *order.Orderer
 	hosts    []*chaincode.Host
@@ -56,7 +55,10 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("devnet configuration: %w", err)
 	}
-	n := &Network{config: cfg, faults: &fault.Switches{}}
+	n := &Network{config: cfg, channel: &channel.Channel{
+		Name: cfg.Channel, Chaincode: cfg.ChaincodeName, Version: chaincodeVersion,
+		Faults: &fault.Switches{}, TimeWindow: timeWindow, Now: time.Now,
+	}}
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start devnet in %s: %w", cfg.Dir, err), n.Close())
 	}
@@ -79,9 +81,7 @@ func (n *Network) start(ctx context.Context) error {
 	if n.program, err = newProgram(ctx, n.config); err != nil {
 		return err
 	}
-	if err := n.buildOrderer(); err != nil {
-		return err
-	}
+	n.buildOrderer()
 	if err := n.buildPeers(); err != nil {
 		return err
 	}
@@ -95,19 +95,20 @@ func (n *Network) start(ctx context.Context) error {
 }
 
 func (n *Network) openLedger() (err error) {
-	if n.ledger, err = store.Open(filepath.Join(n.config.Dir, "ledger.db")); err != nil {
+	if n.channel.Ledger, err = store.Open(filepath.Join(n.config.Dir, "ledger.db")); err != nil {
 		return err
 	}
 	if n.topology, err = loadTopology(n.config.Dir, n.config.Channel); err != nil {
 		return err
 	}
-	if n.policy, err = policy.Parse(n.config.EndorsementPolicy); err != nil {
+	n.channel.Members = n.topology.members
+	if n.channel.Policy, err = policy.Parse(n.config.EndorsementPolicy); err != nil {
 		return err
 	}
-	if n.ledger.Height() > 0 {
-		return checkGenesis(n.config, n.ledger)
+	if n.Height() > 0 {
+		return checkGenesis(n.config, n.channel.Ledger)
 	}
-	return writeGenesis(n.config, n.topology, n.ledger)
+	return writeGenesis(n.config, n.topology, n.channel.Ledger)
 }
 
 // listen takes the addresses of all servers: the gateways need to know them.
@@ -133,15 +134,15 @@ func (n *Network) listen(ctx context.Context) error {
 }
 
 // Height is the number of blocks on the ledger.
-func (n *Network) Height() uint64 { return n.ledger.Height() }
+func (n *Network) Height() uint64 { return n.channel.Ledger.Height() }
 
 // Bytes is the size of the ledger's blocks on disk in bytes, as a peer's block files hold
 // them; state and indexes are not counted.
-func (n *Network) Bytes() (int64, error) { return n.ledger.Bytes(), nil }
+func (n *Network) Bytes() (int64, error) { return n.channel.Ledger.Bytes(), nil }
 
 // Close ends every call and stops everything that Start started.
 func (n *Network) Close() error {
-	n.faults.SetHang(false)
+	n.channel.Faults.SetHang(false)
 	for _, s := range n.servers {
 		s.stop()
 	}
@@ -158,8 +159,8 @@ func (n *Network) Close() error {
 		n.cancel()
 	}
 	n.done.Wait()
-	if n.ledger == nil {
+	if n.channel.Ledger == nil {
 		return nil
 	}
-	return n.ledger.Close()
+	return n.channel.Ledger.Close()
 }

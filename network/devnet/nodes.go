@@ -3,8 +3,6 @@
 package devnet
 
 import (
-	"time"
-
 	fabricgateway "github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -22,37 +20,16 @@ import (
 )
 
 // buildOrderer makes the ordering service and puts it on the last server.
-func (n *Network) buildOrderer() error {
+func (n *Network) buildOrderer() {
 	n.orderer = order.New(order.Config{
-		Channel:           n.config.Channel,
-		BatchTimeout:      n.config.BatchTimeout,
-		MaxMessages:       n.config.MaxMessages,
-		PreferredMaxBytes: n.config.PreferredMaxBytes,
-		AbsoluteMaxBytes:  n.config.AbsoluteMaxBytes,
-		Signer:            n.topology.orderer.identity,
-		Members:           n.topology.members,
-		Logger:            n.config.Logger,
-		Now:               time.Now,
-		Faults:            n.faults,
-		Committer: &committer{Store: n.ledger, validator: &validate.Validator{
-			Channel: n.config.Channel, Chaincode: n.config.ChaincodeName, Version: chaincodeVersion,
-			Policy: n.policy, Members: n.topology.members, Ledger: n.ledger, Faults: n.faults,
-		}},
+		Channel: n.channel, Signer: n.topology.orderer.identity, Logger: n.config.Logger,
+		BatchTimeout: n.config.BatchTimeout, MaxMessages: n.config.MaxMessages,
+		PreferredMaxBytes: n.config.PreferredMaxBytes, AbsoluteMaxBytes: n.config.AbsoluteMaxBytes,
+		Committer: &committer{Store: n.channel.Ledger, validator: &validate.Validator{Channel: n.channel}},
 	})
-	service := &deliver.Orderer{Broadcaster: n.orderer, Config: n.deliver()}
-	service.Allow = func(s member.Signed) error { return n.topology.members.Ordering(member.Readers, s) }
+	allow := func(s member.Signed) error { return n.topology.members.Ordering(member.Readers, s) }
+	service := &deliver.Orderer{AtomicBroadcastServer: n.orderer, Config: deliver.Config{Channel: n.channel, Allow: allow}}
 	n.servers[len(n.servers)-1].services = func(s *grpc.Server) { orderer.RegisterAtomicBroadcastServer(s, service) }
-	return nil
-}
-
-func (n *Network) deliver() deliver.Config {
-	return deliver.Config{
-		Allow: func(s member.Signed) error {
-			return n.topology.members.Application(n.config.Channel, member.Readers, s)
-		},
-		Channel: n.config.Channel, TimeWindow: timeWindow, Ledger: n.ledger,
-		Members: n.topology.members, Faults: n.faults, Now: time.Now,
-	}
 }
 
 // buildPeers makes the services of every peer and puts them on its server.
@@ -62,22 +39,21 @@ func (n *Network) buildPeers() error {
 			ID: n.program.id, Name: n.config.ChaincodeName, Address: n.program.address(),
 			DialOptions:    []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 			ExecuteTimeout: n.config.ExecuteTimeout, DialTimeout: dialTimeout,
-			Ledger: history{n.ledger},
+			Ledger: history{n.channel.Ledger},
 		})
 		n.hosts = append(n.hosts, host)
 		endorser := endorse.New(endorse.Config{
-			Channel: n.config.Channel, Chaincode: n.config.ChaincodeName, Version: chaincodeVersion,
-			TimeWindow: timeWindow, MSPID: node.org.MSPID, Signer: node.identity, Members: n.topology.members,
-			Ledger: n.ledger, Executor: host, System: n.system(), Now: time.Now,
+			Channel: n.channel, MSPID: node.org.MSPID, Signer: node.identity, Executor: host, System: n.system(),
 		})
 		g, err := n.gateway(i, endorser)
 		if err != nil {
 			return err
 		}
 		n.gateways = append(n.gateways, g)
+		allow := func(s member.Signed) error { return n.topology.members.Application(n.channel.Name, member.Readers, s) }
 		n.servers[i].services = func(s *grpc.Server) {
 			peer.RegisterEndorserServer(s, endorser)
-			peer.RegisterDeliverServer(s, &deliver.Peer{Config: n.deliver()})
+			peer.RegisterDeliverServer(s, &deliver.Peer{Config: deliver.Config{Channel: n.channel, Allow: allow}})
 			fabricgateway.RegisterGatewayServer(s, g)
 		}
 	}
@@ -85,10 +61,7 @@ func (n *Network) buildPeers() error {
 }
 
 func (n *Network) system() *system.Chaincodes {
-	s := &system.Chaincodes{
-		Channel: n.config.Channel, Chaincode: n.config.ChaincodeName, Version: chaincodeVersion,
-		Policy: n.policy, Ledger: n.ledger, Members: n.topology.members,
-	}
+	s := &system.Chaincodes{Channel: n.channel}
 	for _, node := range n.topology.peers {
 		s.Organisations = append(s.Organisations, node.org.MSPID)
 	}
@@ -117,10 +90,9 @@ func (n *Network) gateway(own int, endorser peer.EndorserServer) (*gateway.Gatew
 		return nil, err
 	}
 	return gateway.New(gateway.Config{
-		Channel: n.config.Channel, Chaincode: n.config.ChaincodeName, System: system.Names(), Policy: n.policy,
-		Peers: peers, Orderer: ordering, OrdererMSPID: n.topology.orderer.org.MSPID,
+		Channel: n.channel, System: system.Names(), Peers: peers,
+		Orderer: ordering, OrdererMSPID: n.topology.orderer.org.MSPID,
 		EndorsementTimeout: endorsementTimeout, BroadcastTimeout: n.config.BroadcastTimeout,
-		Members: n.topology.members, Ledger: n.ledger, Faults: n.faults,
 	}), nil
 }
 

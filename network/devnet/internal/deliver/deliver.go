@@ -10,26 +10,19 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 
-	"github.com/anchorline/anchorline/network/devnet/internal/fault"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
-	"github.com/anchorline/anchorline/network/devnet/internal/store"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
 // Config of a deliver service.
 type Config struct {
-	Channel    string
-	TimeWindow time.Duration
-	Ledger     *store.Store
-	Allow      func(signed member.Signed) error // may they read blocks?
-	Members    *member.Registry
-	Faults     *fault.Switches
-	Now        func() time.Time
+	*channel.Channel
+	Allow func(signed member.Signed) error // may they read blocks?
 }
 
 // client is one stream's far end.
@@ -100,7 +93,7 @@ func (c Config) parse(envelope *common.Envelope) (*orderer.SeekInfo, common.Stat
 	if drift := c.Now().Sub(h.Channel.GetTimestamp().AsTime()).Abs(); drift > c.TimeWindow {
 		return nil, common.Status_BAD_REQUEST
 	}
-	if h.Channel.GetChannelId() != c.Channel {
+	if h.Channel.GetChannelId() != c.Name {
 		return nil, common.Status_NOT_FOUND
 	}
 	seek, err := wire.Decode(h.Payload.GetData(), &orderer.SeekInfo{})

@@ -8,21 +8,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Broadcaster takes transactions.
-type Broadcaster interface {
-	Broadcast(stream grpc.BidiStreamingServer[common.Envelope, orderer.BroadcastResponse]) error
-}
-
 // Orderer is an orderer's AtomicBroadcast service.
 type Orderer struct {
-	orderer.UnimplementedAtomicBroadcastServer
-	Broadcaster
+	orderer.AtomicBroadcastServer // takes transactions
 	Config
-}
-
-// Broadcast takes transactions.
-func (o *Orderer) Broadcast(stream grpc.BidiStreamingServer[common.Envelope, orderer.BroadcastResponse]) error {
-	return o.Broadcaster.Broadcast(stream)
 }
 
 // Deliver streams blocks as they were ordered: without what peers add.

@@ -19,9 +19,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/chaincode"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
-	"github.com/anchorline/anchorline/network/devnet/internal/store"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
@@ -51,17 +51,11 @@ type System interface {
 
 // Config of an endorser.
 type Config struct {
-	Channel    string
-	Chaincode  string // name of the one chaincode of the channel
-	Version    string // its version
-	TimeWindow time.Duration
-	MSPID      string // the peer's organisation
-	Signer     Signer
-	Members    *member.Registry
-	Ledger     *store.Store
-	Executor   Executor
-	System     System
-	Now        func() time.Time
+	*channel.Channel
+	MSPID    string // the peer's organisation
+	Signer   Signer
+	Executor Executor
+	System   System
 }
 
 // Endorser is the Endorser service of one peer.
@@ -82,9 +76,8 @@ func (e *Endorser) ProcessProposal(ctx context.Context, signed *peer.SignedPropo
 	if err != nil {
 		return refuse(err), err
 	}
-	channel := proposal.Channel.GetChannelId()
-	if channel != "" && channel != e.config.Channel {
-		return refuse(fmt.Errorf("channel '%s' not found", channel)), nil
+	if name := proposal.Channel.GetChannelId(); name != "" && name != e.config.Name {
+		return refuse(fmt.Errorf("channel '%s' not found", name)), nil
 	}
 	if err := e.check(proposal); err != nil {
 		return refuse(err), err
@@ -112,7 +105,7 @@ func (e *Endorser) filter(signed *peer.SignedProposal) error {
 	if err != nil {
 		return fmt.Errorf("failed parsing header: %w", err)
 	}
-	channel, err := wire.Decode(header.GetChannelHeader(), &common.ChannelHeader{})
+	of, err := wire.Decode(header.GetChannelHeader(), &common.ChannelHeader{})
 	if err != nil {
 		return fmt.Errorf("failed parsing channel header: %w", err)
 	}
@@ -120,7 +113,7 @@ func (e *Endorser) filter(signed *peer.SignedProposal) error {
 	if err != nil {
 		return fmt.Errorf("failed parsing signature header: %w", err)
 	}
-	at, now, window := channel.GetTimestamp().AsTime().UTC(), e.config.Now().UTC(), e.config.TimeWindow
+	at, now, window := of.GetTimestamp().AsTime().UTC(), e.config.Now().UTC(), e.config.TimeWindow
 	if at.Add(window).Before(now) || at.Add(-window).After(now) {
 		return fmt.Errorf("request unauthorized due to incorrect timestamp %s, peer time %s, peer.authentication.timewindow %s",
 			at.Format(time.RFC3339), now.Format(time.RFC3339), window)

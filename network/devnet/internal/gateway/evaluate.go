@@ -25,7 +25,7 @@ func (g *Gateway) Evaluate(ctx context.Context, request *gateway.EvaluateRequest
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "failed to unpack transaction proposal: %s", err)
 	}
-	if target.channel != g.config.Channel {
+	if target.channel != g.config.Name {
 		return nil, status.Errorf(codes.Unavailable, "failed to get config for channel [%[1]s]: could not get last config for channel %[1]s", target.channel)
 	}
 	candidates, err := g.evaluators(ctx, target, request.GetTargetOrganizations())

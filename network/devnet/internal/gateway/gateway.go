@@ -20,10 +20,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
-	"github.com/anchorline/anchorline/network/devnet/internal/fault"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/policy"
-	"github.com/anchorline/anchorline/network/devnet/internal/store"
 )
 
 // Peer is an endorsing peer of the channel: the gateway's own, or a remote one.
@@ -37,18 +36,13 @@ type Peer struct {
 
 // Config of a gateway.
 type Config struct {
-	Channel            string
-	Chaincode          string
-	System             []string                        // names of the system chaincodes
-	Policy             *common.SignaturePolicyEnvelope // the chaincode's endorsement policy
-	Peers              []*Peer                         // the first is the gateway's own
+	*channel.Channel
+	System             []string // names of the system chaincodes
+	Peers              []*Peer  // the first is the gateway's own
 	Orderer            *Remote
 	OrdererMSPID       string
 	EndorsementTimeout time.Duration
 	BroadcastTimeout   time.Duration
-	Members            *member.Registry
-	Ledger             *store.Store
-	Faults             *fault.Switches
 }
 
 // Gateway is the Gateway service of one peer.
@@ -151,10 +145,10 @@ func fail(code codes.Code, message string, details []*gateway.ErrorDetail) error
 }
 
 // find returns the peers of organisations, and the organisations that have none.
-func (g *Gateway) find(ctx context.Context, channel, name string, organisations []string) (found []*Peer, missing []string) {
+func (g *Gateway) find(ctx context.Context, on, name string, organisations []string) (found []*Peer, missing []string) {
 	for _, mspID := range organisations {
 		p := g.peerOf(mspID)
-		if p == nil || !g.runs(channel, name) || !p.available(ctx) {
+		if p == nil || !g.runs(on, name) || !p.available(ctx) {
 			missing = append(missing, mspID)
 			continue
 		}
@@ -173,8 +167,8 @@ func (g *Gateway) peerOf(mspID string) *Peer {
 }
 
 // runs tells whether the channel's peers have a chaincode: the application's, or a system's.
-func (g *Gateway) runs(channel, name string) bool {
-	return channel == g.config.Channel && (name == g.config.Chaincode || slices.Contains(g.config.System, name))
+func (g *Gateway) runs(on, name string) bool {
+	return on == g.config.Name && (name == g.config.Chaincode || slices.Contains(g.config.System, name))
 }
 
 // satisfied tells whether endorsements of peers would satisfy all policies.

@@ -27,7 +27,7 @@ func (g *Gateway) Submit(ctx context.Context, request *gateway.SubmitRequest) (*
 	if len(envelope.GetSignature()) == 0 {
 		return nil, status.Error(codes.InvalidArgument, "prepared transaction must be signed")
 	}
-	if request.GetChannelId() != g.config.Channel {
+	if request.GetChannelId() != g.config.Name {
 		return nil, status.Errorf(codes.FailedPrecondition, "failed to get config for channel [%[1]s]: could not get last config for channel %[1]s", request.GetChannelId())
 	}
 	response, err := g.broadcast(ctx, envelope)

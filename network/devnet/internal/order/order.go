@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/anchorline/anchorline/network/devnet/internal/fault"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
@@ -45,17 +45,14 @@ type Signer interface {
 
 // Config of an orderer.
 type Config struct {
-	Channel           string
+	*channel.Channel
 	BatchTimeout      time.Duration // how long the first transaction of a block waits
 	MaxMessages       int           // transactions in a block
 	PreferredMaxBytes int           // size at which a block is cut
 	AbsoluteMaxBytes  int           // size of the largest transaction
 	Signer            Signer
-	Members           *member.Registry
 	Committer         Committer
 	Logger            *slog.Logger
-	Now               func() time.Time
-	Faults            *fault.Switches
 }
 
 // Orderer orders the transactions of one channel.
@@ -113,7 +110,7 @@ func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
 	if err != nil {
 		return common.Status_BAD_REQUEST, fmt.Errorf("could not determine channel ID: %w", err)
 	}
-	if headers.Channel.GetChannelId() != o.config.Channel {
+	if headers.Channel.GetChannelId() != o.config.Name {
 		return common.Status_BAD_REQUEST, errors.New("channel does not exist")
 	}
 	switch common.HeaderType(headers.Channel.GetType()) {

@@ -17,7 +17,7 @@ import (
 // configure is cscc.
 func (c *Chaincodes) configure(function string, args [][]byte, p *wire.Proposal) *peer.Response {
 	if function == "GetChannels" {
-		return answer(&peer.ChannelQueryResponse{Channels: []*peer.ChannelInfo{{ChannelId: c.Channel}}}, nil, "", nil)
+		return answer(&peer.ChannelQueryResponse{Channels: []*peer.ChannelInfo{{ChannelId: c.Name}}}, nil, "", nil)
 	}
 	if len(args) == 0 {
 		return shim.Error("Incorrect number of arguments, 1")
@@ -29,15 +29,15 @@ func (c *Chaincodes) configure(function string, args [][]byte, p *wire.Proposal)
 			return shim.Error(fmt.Sprintf("access denied for [%s][%s]: %s", function, args[0], denied))
 		}
 		block, err := c.Ledger.Block(0)
-		return answer(block, err, "configuration block of %s: %s", c.Channel)
+		return answer(block, err, "configuration block of %s: %s", c.Name)
 	case "GetChannelConfig":
 		if denied != nil {
 			return shim.Error(fmt.Sprintf("access denied for [%s][%s]: %s", function, args[0], denied))
 		}
 		config, err := c.channelConfig()
-		return answer(config, err, "configuration of %s: %s", c.Channel)
+		return answer(config, err, "configuration of %s: %s", c.Name)
 	case "JoinChain", "JoinChainBySnapshot", "JoinBySnapshotStatus":
-		return shim.Error("cannot join: this network has one channel, " + c.Channel)
+		return shim.Error("cannot join: this network has one channel, " + c.Name)
 	default:
 		return shim.Error(fmt.Sprintf("Requested function %s not found.", function))
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
-	"github.com/anchorline/anchorline/network/devnet/internal/store"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
@@ -25,12 +25,7 @@ func Names() []string { return []string{"qscc", "cscc", "_lifecycle", "lscc"} }
 
 // Chaincodes are the system chaincodes of one peer.
 type Chaincodes struct {
-	Channel   string
-	Chaincode string
-	Version   string
-	Policy    *common.SignaturePolicyEnvelope
-	Ledger    *store.Store
-	Members   *member.Registry
+	*channel.Channel
 	// Organisations are the MSP IDs that approved the chaincode's definition: all.
 	Organisations []string
 }
@@ -59,8 +54,8 @@ func (c *Chaincodes) Invoke(name string, p *wire.Proposal) *peer.Response {
 }
 
 // access tells why the caller may not read, nil when it may.
-func (c *Chaincodes) access(channel []byte, p *wire.Proposal) error {
-	return c.Members.Application(string(channel), member.Readers, member.Signed{
+func (c *Chaincodes) access(name []byte, p *wire.Proposal) error {
+	return c.Members.Application(string(name), member.Readers, member.Signed{
 		Identity: p.Signature.GetCreator(), Data: p.Signed.GetProposalBytes(), Signature: p.Signed.GetSignature(),
 	})
 }
@@ -72,7 +67,7 @@ func (c *Chaincodes) query(function string, args [][]byte, p *wire.Proposal) *pe
 		return shim.Error("Incorrect number of arguments, 1")
 	case function != "GetChainInfo" && len(args) < 2:
 		return shim.Error("missing 3rd argument for " + function)
-	case string(args[0]) != c.Channel:
+	case string(args[0]) != c.Name:
 		return shim.Error("Invalid chain ID, " + string(args[0]))
 	}
 	denied := c.access(args[0], p)
@@ -110,7 +105,7 @@ func (c *Chaincodes) chainInfo() *peer.Response {
 	block, err := c.Ledger.Block(height - 1)
 	return answer(&common.BlockchainInfo{
 		Height: height, CurrentBlockHash: hash, PreviousBlockHash: block.GetHeader().GetPreviousHash(),
-	}, err, "Failed to get block info of %s with error %s", c.Channel)
+	}, err, "Failed to get block info of %s with error %s", c.Name)
 }
 
 func (c *Chaincodes) blockOf(txID string) (*common.Block, error) {

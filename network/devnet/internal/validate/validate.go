@@ -17,22 +17,14 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/anchorline/anchorline/network/devnet/internal/fault"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/store"
 	"github.com/anchorline/anchorline/network/devnet/internal/wire"
 )
 
 // Validator validates the blocks of one channel.
-type Validator struct {
-	Channel   string
-	Chaincode string
-	Version   string
-	Policy    *common.SignaturePolicyEnvelope // the chaincode's endorsement policy
-	Members   *member.Registry
-	Ledger    *store.Store
-	Faults    *fault.Switches
-}
+type Validator struct{ *channel.Channel }
 
 // transaction is a transaction of the block on its way through validation.
 type transaction struct {
@@ -116,7 +108,7 @@ func (v *Validator) parse(content []byte) *transaction {
 
 // parseAction checks the target and decodes the read/write sets.
 func (v *Validator) parseAction(tx *transaction) peer.TxValidationCode {
-	if tx.Channel.GetChannelId() != v.Channel {
+	if tx.Channel.GetChannelId() != v.Name {
 		return peer.TxValidationCode_TARGET_CHAIN_NOT_FOUND
 	}
 	if _, err := v.Ledger.Transaction(tx.Channel.GetTxId()); err == nil {

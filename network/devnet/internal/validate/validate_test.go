@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/fault"
 	"github.com/anchorline/anchorline/network/devnet/internal/member"
 	"github.com/anchorline/anchorline/network/devnet/internal/policy"
@@ -229,9 +230,9 @@ func TestValidTransactionsAreThoseThatSawTheLatestState(t *testing.T) {
 	ledger, err := store.Open(filepath.Join(t.TempDir(), "ledger.db"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, ledger.Close()) }()
-	validator := &validate.Validator{
-		Channel: "ch", Chaincode: "cc", Version: "1", Policy: l.policy, Members: l.members, Ledger: ledger, Faults: &fault.Switches{},
-	}
+	validator := &validate.Validator{Channel: &channel.Channel{
+		Name: "ch", Chaincode: "cc", Version: "1", Policy: l.policy, Members: l.members, Ledger: ledger, Faults: &fault.Switches{},
+	}}
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
 		round++
