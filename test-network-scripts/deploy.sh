@@ -135,7 +135,8 @@ define() {
 	fi
 	others=$(missing "$sequence")
 	if [ -n "$APPROVE_ONLY" ] || [ -n "$others" ]; then
-		step "not committed; approvals missing: ${others:-none}. Once it is, deploy.sh again approves the terms and grants the roles"
+		step "not committed; approvals missing: ${others:-none}"
+		say "once it is committed and the chaincode runs, deploy.sh again approves the terms and grants the roles"
 		exit 0
 	fi
 	commit "$sequence"
@@ -157,7 +158,7 @@ probe() {
 set_up() {
 	[ "$NAME" = anchorline ] || return 0
 	if ! PROBE=$METADATA answers "${ORGS%% *}" >"$WORK/metadata" 2>&1; then
-		step "the chaincode does not answer yet, so no terms were approved and no roles granted"
+		say "the chaincode does not answer yet: start it, and run deploy.sh again, which approves the terms and grants the roles"
 		return
 	fi
 	grep -q '"name":"roles"' "$WORK/metadata" || return 0
@@ -187,8 +188,9 @@ main() {
 	[ "$NAME" = anchorline ] || profiles=$profiles/$NAME
 	write_profiles "$profiles"
 	if [ "$SERVE$PACKAGE" = no ]; then
-		say "run the chaincode with this in its environment, and then deploy.sh again, which approves the terms and grants the roles:"
-		for org in $ORGS; do say "  $(of "$org" MSP_ID): CHAINCODE_ID=$(package_id "$org")"; done
+		for org in $ORGS; do
+			say "the chaincode of $(of "$org" MSP_ID), at $(of "$org" CHAINCODE_ADDRESS), runs with CHAINCODE_ID=$(package_id "$org")"
+		done
 	fi
 	define
 	if [ "$SERVE$PACKAGE" != no ] && [ -n "$PROBE" ]; then probe; fi

@@ -197,7 +197,7 @@ approved() {
 # missing SEQUENCE prints the organisations of the channel that have not approved.
 missing() {
 	lifecycle "${ORGS%% *}" checkcommitreadiness -C "$CHANNEL" -n "$NAME" -v "$VERSION" \
-		--sequence "$1" --signature-policy "$POLICY" | sed -n 's/^\(.*\): false$/\1/p' | tr '\n' ' '
+		--sequence "$1" --signature-policy "$POLICY" | sed -n 's/^\(.*\): false$/\1/p' | paste -s -d ' ' -
 }
 
 # commit SEQUENCE: makes the definition the channel's, endorsed by every organisation of the file.
