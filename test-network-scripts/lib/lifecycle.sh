@@ -112,17 +112,19 @@ connection() {
 	printf '}\n'
 }
 
-# make_package ORG: the package that says where the organisation's chaincode serves.
-make_package() {
-	local org=$1 folder=$WORK/package-$1
+# make_package ORG: the package that says where the organisation's chaincode serves. With
+# CHAINCODE_CLIENT_KEY it holds a key, so it is nobody else's to read.
+make_package() (
+	umask 077
+	folder=$WORK/package-$1
 	rm -rf "$folder"
 	mkdir -p "$folder"
-	connection "$org" >"$folder/connection.json"
+	connection "$1" >"$folder/connection.json"
 	pack "$folder/code.tar.gz" "$folder" connection.json
 	printf '{"type":"ccaas","label":"%s_%s"}\n' "$NAME" "$VERSION" >"$folder/metadata.json"
-	pack "$(package_of "$org")" "$folder" metadata.json code.tar.gz
+	pack "$(package_of "$1")" "$folder" metadata.json code.tar.gz
 	rm -rf "$folder"
-}
+)
 
 # package_of ORG prints the file of the organisation's package.
 package_of() { printf '%s' "${PACKAGE:-$WORK/$NAME-$(of "$1" MSP_ID).tar.gz}"; }

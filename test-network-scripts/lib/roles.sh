@@ -40,7 +40,9 @@ certificate_hash() { sed '/-----/d' "$1" | base64 -d >"$WORK/certificate.der" &&
 
 # has_role ORG USER ROLE: the identity has the role, however it was granted.
 has_role() {
-	query_as "$1" "$(of "$1" "$2_MSP")" roles:WhoAmI | saw "\"roles\":\\[[^]]*\"$3\""
+	local self
+	self=$(query_as "$1" "$(of "$1" "$2_MSP")" roles:WhoAmI) || die "$(first_peer "$1") does not tell $2 which roles it has"
+	[[ $self =~ \"roles\":\[[^]]*\"$3\" ]]
 }
 
 # grant_roles gives every organisation's identities the roles that the environment file names:
