@@ -149,9 +149,9 @@ install() {
 	done
 }
 
-# fail WHAT: shows what Fabric said, and ends.
+# fail WHAT: shows what Fabric said, without its help, and ends.
 fail() {
-	cat "$WORK/peer.log" >&2
+	sed '/^Usage:/,$d' "$WORK/peer.log" >&2
 	die "$1"
 }
 
