@@ -27,16 +27,17 @@ type Ledger interface {
 
 // A Fault is one disagreement.
 type Fault struct {
-	Batch uint64
-	What  string
+	Batch uint64 `json:"batch"`
+	What  string `json:"what"`
 }
 
 // A Report is the outcome.
 type Report struct {
-	Batches  uint64            // compared with the ledger
-	Readings uint64            // in them
-	Devices  map[string]uint64 // readings by device
-	Faults   []Fault
+	Batches  uint64            `json:"batches"`  // compared with the ledger
+	Readings uint64            `json:"readings"` // in them
+	Devices  map[string]uint64 `json:"devices"`  // readings by device
+	Pending  uint64            `json:"pending"`  // batches that the ledger does not have: one, in flight
+	Faults   []Fault           `json:"faults"`
 }
 
 // OK reports that archive and ledger agree.
@@ -45,7 +46,11 @@ func (r Report) OK() bool { return len(r.Faults) == 0 }
 // Check compares the archive's batches with the ledger's anchors of the stream. An error means
 // that the comparison could not be made.
 func Check(ctx context.Context, a *archive.Archive, l Ledger, stream string) (Report, error) {
-	r := Report{Devices: map[string]uint64{}}
+	r := Report{Devices: map[string]uint64{}, Faults: []Fault{}}
+	last, err := a.Last() // before the head, which a bridge may move meanwhile
+	if err != nil {
+		return r, err
+	}
 	head, err := l.Head(ctx, stream)
 	if err != nil {
 		return r, err
@@ -69,7 +74,30 @@ func Check(ctx context.Context, a *archive.Archive, l Ledger, stream string) (Re
 	if previous != head.Hash {
 		r.Faults = append(r.Faults, Fault{Batch: head.Number, What: "the ledger's head is not the hash of its last anchor"})
 	}
+	if last > head.Number {
+		r.Pending = last - head.Number
+		r.Faults = append(r.Faults, checkPending(a, head, last)...)
+	}
 	return r, nil
+}
+
+// checkPending returns what is wrong with the batches that the ledger does not have: a bridge
+// archives one, and anchors it before the next.
+func checkPending(a *archive.Archive, head record.Head, last uint64) []Fault {
+	next := head.Number + 1
+	if last > next {
+		return []Fault{{Batch: next, What: fmt.Sprintf("the archive goes on to batch %d, the ledger's stream %s stands at %d: "+
+			"is it the archive of this stream, and has the peer every block?", last, head.Stream, head.Number)}}
+	}
+	b, err := a.Get(next)
+	if err != nil {
+		return []Fault{{Batch: next, What: err.Error()}}
+	}
+	filed, err := record.ParseAnchor(b.Anchor)
+	if err != nil || filed.Stream != head.Stream || filed.Previous != head.Hash {
+		return []Fault{{Batch: next, What: fmt.Sprintf("the archive's newest batch does not follow the ledger's last anchor of stream %s", head.Stream)}}
+	}
+	return nil
 }
 
 // checkBatch returns what is wrong with one batch.

@@ -141,6 +141,15 @@ func TestAnArchiveThatAgreesWithTheLedgerIsCountedAndFound(t *testing.T) {
 	require.Equal(t, map[string]uint64{"d": 6}, r.Devices)
 }
 
+func TestABatchInFlightIsNoFault(t *testing.T) {
+	w := newWorld(t)
+	w.chain.entries = w.chain.entries[:2]
+	r := w.check()
+	require.True(t, r.OK(), "%v", r.Faults)
+	require.EqualValues(t, 2, r.Batches)
+	require.EqualValues(t, 1, r.Pending)
+}
+
 func TestEveryDisagreementIsNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm  func(w *world)
@@ -170,7 +179,16 @@ func TestEveryDisagreementIsNamed(t *testing.T) {
 		"anchor missing at the end":  {func(w *world) { w.chain.head = record.ZeroHash }, 3, "the ledger's head"},
 		"reading in two batches":     {func(w *world) { w.add(4, signer(w.t, 9), w.reading(3)) }, 4, "reading d 3 is also in batch 2"},
 		"receipt by another key":     {func(w *world) { w.add(4, signer(w.t, 8), w.reading(9)) }, 4, "not signed by a key of the stream"},
-		"receipt of another anchor":  {func(w *world) { w.chain.entries[0].TxID = "00" }, 1, "receipt is of another anchor"},
+		"ledger behind":              {func(w *world) { w.chain.entries = w.chain.entries[:1] }, 2, "the archive goes on to batch 3, the ledger's stream s stands at 1"},
+		"archive of another stream": {func(w *world) {
+			w.chain.entries, w.chain.stream.ID = nil, "other"
+			require.NoError(w.t, os.Remove(w.path(2, "batch")))
+		}, 1, "does not follow the ledger's last anchor of stream other"},
+		"batch that follows another": {func(w *world) {
+			w.chain.entries = w.chain.entries[:2]
+			w.chain.head = record.ZeroHash
+		}, 3, "does not follow"},
+		"receipt of another anchor": {func(w *world) { w.chain.entries[0].TxID = "00" }, 1, "receipt is of another anchor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

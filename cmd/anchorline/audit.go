@@ -14,6 +14,7 @@ import (
 	"github.com/anchorline/anchorline/audit/online"
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/fsck"
+	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/internal/durable"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
@@ -139,7 +140,7 @@ func mediaType(ct reading.ContentType) string {
 
 type pinsCmd struct {
 	profileFlag
-	Stream []string `help:"Streams to pin." default:"bridge-1"`
+	Stream []string `help:"Streams to pin (default: all)." placeholder:"ID"`
 	Out    string   `help:"File to write." default:"pins.json" placeholder:"FILE"`
 }
 
@@ -154,12 +155,8 @@ func (c *pinsCmd) Run(ctx context.Context, io streams) error {
 	if pins.Devices, err = l.AllDevices(ctx, ledger.DeviceFilter{}); err != nil {
 		return err
 	}
-	for _, id := range c.Stream {
-		s, err := l.Stream(ctx, id)
-		if err != nil {
-			return err
-		}
-		pins.Streams = append(pins.Streams, s)
+	if pins.Streams, err = c.streams(ctx, l); err != nil {
+		return err
 	}
 	text, err := json.MarshalIndent(pins, "", "  ")
 	if err != nil {
@@ -168,8 +165,23 @@ func (c *pinsCmd) Run(ctx context.Context, io streams) error {
 	if err := durable.WriteFile(c.Out, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(io.out, "%s: %d devices and %d streams of %s\n", c.Out, len(pins.Devices), len(pins.Streams), pins.Ledger)
+	_, err = fmt.Fprintf(io.out, "%s: %s and %s of %s\n", c.Out, count(len(pins.Devices), "device"), count(len(pins.Streams), "stream"), pins.Ledger)
 	return err
+}
+
+func (c *pinsCmd) streams(ctx context.Context, l *ledger.Client) ([]record.Stream, error) {
+	if len(c.Stream) == 0 {
+		return l.Streams(ctx)
+	}
+	var streams []record.Stream
+	for _, id := range c.Stream {
+		s, err := l.Stream(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		streams = append(streams, s)
+	}
+	return streams, nil
 }
 
 type statementCmd struct {
@@ -234,7 +246,8 @@ func (c *archiveCmd) Run(ctx context.Context, io streams) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(io.out, "%d batches, %d readings of %d devices compared with the ledger\n", report.Batches, report.Readings, len(report.Devices))
+		fmt.Fprintf(io.out, "%d batches, %d readings of %s compared with the ledger, %d pending\n",
+			report.Batches, report.Readings, count(len(report.Devices), "device"), report.Pending)
 		for _, f := range report.Faults {
 			fmt.Fprintf(io.out, "FAIL  batch %d  %s\n", f.Batch, f.What)
 		}

@@ -52,7 +52,7 @@ func (c *deviceImportCmd) Run(ctx context.Context, s streams) error {
 	}
 	if c.DryRun {
 		return output(s, c.JSON, importResult{File: c.File, Devices: len(rows)}, func(out io.Writer, r importResult) error {
-			_, err := fmt.Fprintf(out, "%s: %d devices, all good to be registered for %s on %s\n", r.File, r.Devices, profile.MSPID, profile.Ledger())
+			_, err := fmt.Fprintf(out, "%s: %s, good to be registered for %s on %s\n", r.File, count(r.Devices, "device"), profile.MSPID, profile.Ledger())
 			return err
 		})
 	}
@@ -66,7 +66,7 @@ func (c *deviceImportCmd) Run(ctx context.Context, s streams) error {
 		return fmt.Errorf("%w\n%d of %d devices are registered; mend that and run the command again, what is registered stays as it is", err, result.Registered+result.Unchanged, len(rows))
 	}
 	return output(s, c.JSON, result, func(out io.Writer, r importResult) error {
-		_, err := fmt.Fprintf(out, "%s: %d devices registered, %d were before\n", r.File, r.Registered, r.Unchanged)
+		_, err := fmt.Fprintf(out, "%s: %s registered, %d were before\n", r.File, count(r.Registered, "device"), r.Unchanged)
 		return err
 	})
 }

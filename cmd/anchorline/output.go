@@ -88,6 +88,14 @@ func short(hash string) string {
 	return hash[:digits] + "…"
 }
 
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // yes says yes or no.
 func yes(b bool) string {
 	if b {
