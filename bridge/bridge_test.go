@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/anchorline/anchorline/audit"
 	"github.com/anchorline/anchorline/bridge"
@@ -30,7 +29,7 @@ import (
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 const patience = 30 * time.Second
 

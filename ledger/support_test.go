@@ -22,17 +22,17 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anchorline/anchorline/internal/testnet"
 	"github.com/anchorline/anchorline/ledger"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 // identity writes a self-signed certificate for 127.0.0.1 and its key.
 func identity(t *testing.T, dir, name string) (certificate, key string) {

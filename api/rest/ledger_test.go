@@ -320,7 +320,7 @@ func (w *world) whatNeverChangesMayBeKept(t *testing.T) {
 
 func (w *world) readinessFollowsTheLedger(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, w.url+"/readyz").status)
-	require.NoError(t, w.network.Faults().StopPeer("Org1MSP"))
+	require.NoError(t, w.network.Faults(t).StopPeer("Org1MSP"))
 	require.Eventually(t, func() bool { return get(t, w.url+"/readyz").status == http.StatusServiceUnavailable }, patience, 20*time.Millisecond)
 	r := get(t, w.url+"/readyz")
 	require.NotContains(t, string(r.body), "127.0.0.1", "who probes need not know the network")
@@ -328,7 +328,7 @@ func (w *world) readinessFollowsTheLedger(t *testing.T) {
 	p := get(t, w.url+"/v1/streams/s").isProblem(t, http.StatusServiceUnavailable, "UNAVAILABLE")
 	require.NotContains(t, p.Detail, "127.0.0.1")
 	require.NotEmpty(t, get(t, w.url+"/v1/streams/s").header.Get("Retry-After"))
-	require.NoError(t, w.network.Faults().StartPeer(t.Context(), "Org1MSP"))
+	require.NoError(t, w.network.Faults(t).StartPeer(t.Context(), "Org1MSP"))
 	require.Eventually(t, func() bool { return get(t, w.url+"/readyz").status == http.StatusOK }, patience, 20*time.Millisecond)
 	require.Equal(t, http.StatusOK, get(t, w.url+"/v1/streams/s").status)
 }

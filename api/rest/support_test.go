@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/anchorline/anchorline/api/rest"
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -28,7 +27,7 @@ import (
 	"github.com/anchorline/anchorline/ledger"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 const patience = 30 * time.Second
 
@@ -180,7 +179,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.ledger = w.network.Connect("Org1MSP", "User1")
 	w.anchor()
-	w.url = serve(t, w.ledger)
+	w.url = serve(t, w.ledger, func(c *rest.Config) { c.Name = w.ledger.Profile().Ledger() })
 	return w
 }
 

@@ -100,7 +100,7 @@ func TestMetricsAreTheBooksAndBalance(t *testing.T) {
 func TestWhatWaitsForTheLedgerShowsWithItsAge(t *testing.T) {
 	w := newWorld(t)
 	key := w.register("d")
-	w.network.Faults().HangOrderer()
+	w.network.Faults(t).HangOrderer()
 	w.publish("d", w.signed(key, "d", 1))
 	var before float64
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -113,7 +113,7 @@ func TestWhatWaitsForTheLedgerShowsWithItsAge(t *testing.T) {
 	w.publish("d", w.signed(key, "d", 2))
 	require.Eventually(t, func() bool { return ours(t, w.url)["readings_pending"] == 2 }, patience, 10*time.Millisecond)
 
-	w.network.Faults().ReleaseOrderer()
+	w.network.Faults(t).ReleaseOrderer()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		got := ours(t, w.url)
 		require.Subset(c, got, map[string]float64{"readings_pending": 0, "oldest_pending_age_seconds": 0, "last_anchor_number": 2})

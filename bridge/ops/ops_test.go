@@ -35,14 +35,14 @@ func TestABridgeIsReadyWhileBrokerAndLedgerAre(t *testing.T) {
 	w.startBroker()
 	w.until()
 
-	require.NoError(t, w.network.Faults().StopPeer("Org1MSP"))
+	require.NoError(t, w.network.Faults(t).StopPeer("Org1MSP"))
 	require.NotEmpty(t, w.until("ledger")["ledger"])
-	require.NoError(t, w.network.Faults().StartPeer(t.Context(), "Org1MSP"))
+	require.NoError(t, w.network.Faults(t).StartPeer(t.Context(), "Org1MSP"))
 	w.until()
 
-	require.NoError(t, w.network.Faults().StopChaincode())
+	require.NoError(t, w.network.Faults(t).StopChaincode())
 	w.until("ledger")
-	require.NoError(t, w.network.Faults().StartChaincode(t.Context()))
+	require.NoError(t, w.network.Faults(t).StartChaincode(t.Context()))
 	w.until()
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/bridge/ops"
@@ -31,7 +30,7 @@ import (
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testnet.Main(m) }
 
 const patience = 30 * time.Second
 

@@ -50,7 +50,7 @@ func startReal() (*realNetwork, error) {
 		return nil, err
 	}
 	r := &realNetwork{dir: dir}
-	if r.port, err = findPorts(21000, 25900, 40); err != nil {
+	if r.port, err = findPorts(21000, 22960, 40); err != nil {
 		return nil, err
 	}
 	config := fabric.Config{Dir: filepath.Join(dir, "network"), BasePort: r.port, Output: os.Stderr}
@@ -123,10 +123,12 @@ func (r *realNetwork) site(t testing.TB, policy *common.SignaturePolicyEnvelope,
 	return *s
 }
 
-// findPorts finds ports in a row that nobody listens on.
+// findPorts finds ports in a row that nobody listens on. Where it begins depends on the process, so
+// that two at the same time do not choose the same.
 func findPorts(from, to, count int) (int, error) {
-	for base := from + os.Getpid()%100*count; base < to; base += count {
-		if allFree(base, count) {
+	places := (to - from) / count
+	for i := range places {
+		if base := from + (os.Getpid()+i)%places*count; allFree(base, count) {
 			return base, nil
 		}
 	}
