@@ -3,12 +3,14 @@
 package devnet_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -159,6 +162,7 @@ func directScenarios() []scenario {
 			query("QueryChaincodeDefinitions", "garbage\xff")
 			query("QueryChaincodeDefinitions")
 		}),
+		directly("what is on the ledger", onLedger),
 		directly("the deliver service", deliverRequests),
 	}
 }
@@ -177,6 +181,52 @@ func definition(t *testing.T, content []byte, function string) string {
 	d := decode(t, content, &lifecycle.QueryChaincodeDefinitionResult{})
 	return fmt.Sprintf("%d %s %s %s %x %t %t approved by %v", d.GetSequence(), d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
 		d.GetValidationParameter(), d.GetInitRequired(), d.GetCollections() != nil, d.GetApprovals())
+}
+
+// onLedger asks the system chaincodes for a transaction, its block and the configuration.
+func onLedger(d *direct) {
+	tx := d.endorseQuietly("put", "told", "1")
+	commit, err := tx.Submit()
+	require.NoError(d.t, err)
+	status, err := commit.Status()
+	require.NoError(d.t, err)
+	ask := func(chaincode string, args ...string) []byte {
+		content, err := d.gateway.GetNetwork(d.profile.Channel).GetContract(chaincode).EvaluateTransaction(args[0], args[1:]...)
+		require.NoError(d.t, err)
+		return content
+	}
+	channel := d.profile.Channel
+	processed := decode(d.t, ask("qscc", "GetTransactionByID", channel, tx.TransactionID()), &peer.ProcessedTransaction{})
+	d.saw(seen{Flag: peer.TxValidationCode(processed.GetValidationCode()).String(), By: []string{fmt.Sprint(len(actionOf(d.t, processed.GetTransactionEnvelope()).GetAction().GetEndorsements()))}})
+	block := decode(d.t, ask("qscc", "GetBlockByTxID", channel, tx.TransactionID()), &common.Block{})
+	info := decode(d.t, ask("qscc", "GetChainInfo", channel), &common.BlockchainInfo{})
+	newest := decode(d.t, ask("qscc", "GetBlockByHash", channel, string(info.GetCurrentBlockHash())), &common.Block{})
+	d.saw(seen{Result: fmt.Sprintf("block of the transaction %t, newest block %t, previous hash %t", block.GetHeader().GetNumber() == status.BlockNumber,
+		newest.GetHeader().GetNumber() == info.GetHeight()-1, bytes.Equal(newest.GetHeader().GetPreviousHash(), info.GetPreviousBlockHash()))})
+	config := decode(d.t, ask("cscc", "GetChannelConfig", channel), &common.Config{})
+	d.saw(seen{Result: strings.Join(outline("Channel", config.GetChannelGroup()), "\n")})
+	configured := decode(d.t, ask("cscc", "GetConfigBlock", channel), &common.Block{})
+	payload := decode(d.t, decode(d.t, configured.GetData().GetData()[0], &common.Envelope{}).GetPayload(), &common.Payload{})
+	d.saw(seen{Result: fmt.Sprintf("the same configuration %t", proto.Equal(config, decode(d.t, payload.GetData(), &common.ConfigEnvelope{}).GetConfig()))})
+}
+
+// outline is the tree of a configuration: groups, values and rules by name.
+func outline(path string, group *common.ConfigGroup) []string {
+	lines := []string{path + " mod " + group.GetModPolicy()}
+	for name, value := range group.GetValues() {
+		lines = append(lines, path+" value "+name+" mod "+value.GetModPolicy())
+	}
+	for name, policy := range group.GetPolicies() {
+		lines = append(lines, fmt.Sprintf("%s policy %s of type %d %x mod %s", path, name, policy.GetPolicy().GetType(), policy.GetPolicy().GetValue(), policy.GetModPolicy()))
+	}
+	for name, sub := range group.GetGroups() {
+		if path == "Channel/Orderer" {
+			name = "ORGANISATION" // its name is free
+		}
+		lines = append(lines, outline(path+"/"+name, sub)...)
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // seek asks for blocks from start to stop.
