@@ -5,15 +5,10 @@ package rest
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"mime"
-	"net/http"
-	"slices"
-	"strings"
 )
 
-// maxQuestion is the size of a question's body in bytes; the chaincode's own limits are smaller.
-const maxQuestion = 64 << 10
+// question is a request of the chaincode, whose own limits are smaller.
+var question = accepted{limit: 64 << 10, types: []string{"application/json"}}
 
 // decide asks for an access decision by the query's parameters. Nothing is recorded. Who asks is
 // this service's identity or, where its role allows, a device.
@@ -46,20 +41,6 @@ func (s *service) decide(ctx context.Context, p *params) (*answer, error) {
 
 // decideBody asks for a decision by a request of the chaincode, which reads it strictly.
 func (s *service) decideBody(ctx context.Context, p *params) (*answer, error) {
-	text, err := readBody(p.request, maxQuestion, "application/json")
-	if err != nil {
-		return nil, err
-	}
-	body, err := s.ledger.Evaluate(ctx, "access:Decide", string(text))
+	body, err := s.ledger.Evaluate(ctx, "access:Decide", string(p.body))
 	return &answer{body: body}, err
-}
-
-// readBody reads a body of one of these media types. That it must name one keeps out what a web
-// page of strangers can have a browser send.
-func readBody(r *http.Request, limit int64, types ...string) ([]byte, error) {
-	given, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(types, given) {
-		return nil, &problem{Status: http.StatusUnsupportedMediaType, Code: codeMediaType, Detail: "want Content-Type: " + strings.Join(types, " or ")}
-	}
-	return io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 }

@@ -21,5 +21,8 @@ func Routes() map[string][]string {
 	return all
 }
 
-// MaxAtOnce is the number of questions that are asked at once.
-const MaxAtOnce = maxAtOnce
+// MaxAsking and MaxReading bound what is done at once.
+const (
+	MaxAsking  = maxAsking
+	MaxReading = maxReading
+)

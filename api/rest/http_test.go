@@ -3,6 +3,7 @@
 package rest_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -24,6 +25,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -98,7 +100,7 @@ func TestALedgerThatHangsIsAGatewayTimeout(t *testing.T) {
 }
 
 func TestMoreRequestsThanThereIsRoomForAreToldToComeAgain(t *testing.T) {
-	entered, leave := make(chan struct{}, rest.MaxAtOnce), make(chan struct{})
+	entered, leave := make(chan struct{}, rest.MaxAsking), make(chan struct{})
 	hold := func(context.Context, string, ...string) ([]byte, error) {
 		entered <- struct{}{}
 		<-leave
@@ -106,7 +108,7 @@ func TestMoreRequestsThanThereIsRoomForAreToldToComeAgain(t *testing.T) {
 	}
 	url := serve(t, &stub{evaluate: hold})
 	var all sync.WaitGroup
-	for range rest.MaxAtOnce {
+	for range rest.MaxAsking {
 		all.Go(func() {
 			response, err := http.Get(url + "/v1/consortium")
 			if err == nil {
@@ -117,7 +119,7 @@ func TestMoreRequestsThanThereIsRoomForAreToldToComeAgain(t *testing.T) {
 			}
 		})
 	}
-	for range rest.MaxAtOnce {
+	for range rest.MaxAsking {
 		<-entered
 	}
 	r := get(t, url+"/v1/consortium")
@@ -128,6 +130,55 @@ func TestMoreRequestsThanThereIsRoomForAreToldToComeAgain(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, url+"/v1/consortium").status)
 }
 
+// post opens a connection, announces a body on it and waits until it is asked for.
+func post(t *testing.T, url, header string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", url[len("http://"):])
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /v1/statements/verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cose\r\nExpect: 100-continue\r\n%s\r\n\r\n", header)
+	require.NoError(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue")
+	return conn
+}
+
+func TestWhoIsSlowToSendHoldsUpNobodyElse(t *testing.T) {
+	url := serve(t, &stub{})
+	senders := make([]net.Conn, rest.MaxReading)
+	for i := range senders {
+		senders[i] = post(t, url, "Content-Length: 1")
+	}
+	require.Equal(t, http.StatusOK, get(t, url+"/v1/consortium").status)
+	send := func() reply {
+		return do(t, http.MethodPost, url+"/v1/statements/verify", []byte("x"), "Content-Type", "application/cose")
+	}
+	send().isProblem(t, http.StatusServiceUnavailable, "BUSY") // the memory for bodies has a limit too
+	for _, s := range senders {
+		require.NoError(t, s.Close())
+	}
+	require.Eventually(t, func() bool { return send().status == http.StatusOK }, patience, time.Millisecond)
+}
+
+func TestABodyThatDoesNotArriveIsTheCallersFault(t *testing.T) {
+	conn := post(t, serve(t, &stub{}), "Transfer-Encoding: chunked")
+	_, err := conn.Write([]byte("no chunk\r\n"))
+	require.NoError(t, err)
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "HTTP/1.1 400 Bad Request")
+	require.Contains(t, string(answer), "INVALID_ARGUMENT")
+
+	for err, want := range map[error]int{os.ErrDeadlineExceeded: http.StatusRequestTimeout, io.ErrUnexpectedEOF: http.StatusBadRequest} {
+		request := httptest.NewRequest(http.MethodPost, "http://localhost/v1/statements/verify", iotest.ErrReader(err))
+		request.Header.Set("Content-Type", "application/cose")
+		recorder := httptest.NewRecorder()
+		rest.Handler(&stub{}).ServeHTTP(recorder, request)
+		require.Equal(t, want, recorder.Code, err)
+	}
+}
+
 func TestNothingCanBeWritten(t *testing.T) {
 	url := serve(t, &stub{})
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions} {
@@ -135,7 +186,8 @@ func TestNothingCanBeWritten(t *testing.T) {
 		r.isProblem(t, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED")
 		require.Equal(t, "GET, HEAD", r.header.Get("Allow"))
 	}
-	get(t, url+"/v1/statements/verify").isProblem(t, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED")
+	p := get(t, url+"/v1/statements/verify").isProblem(t, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED")
+	require.Contains(t, p.Detail, "answers to POST only")
 	do(t, http.MethodPost, url+"/v1/access/decide", make([]byte, 64<<10+1), "Content-Type", "application/json").
 		isProblem(t, http.StatusRequestEntityTooLarge, "TOO_LARGE")
 	do(t, http.MethodPost, url+"/v1/access/decide", []byte("{}"), "Content-Type", "application/x-www-form-urlencoded").

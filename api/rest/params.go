@@ -25,6 +25,7 @@ const (
 type params struct {
 	request *http.Request
 	values  url.Values
+	body    []byte // of a route that takes one
 	fault   *problem
 }
 

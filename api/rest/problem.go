@@ -19,6 +19,7 @@ const (
 	codeUnknownPath      record.Code = "UNKNOWN_PATH"
 	codeMethodNotAllowed record.Code = "METHOD_NOT_ALLOWED"
 	codeTooLarge         record.Code = "TOO_LARGE"
+	codeTooSlow          record.Code = "TOO_SLOW"
 	codeMediaType        record.Code = "UNSUPPORTED_MEDIA_TYPE"
 	codeMisdirected      record.Code = "MISDIRECTED"
 	codeBusy             record.Code = "BUSY"
@@ -73,12 +74,9 @@ func refusalStatus(code record.Code) int {
 func problemOf(ctx context.Context, err error) *problem {
 	var p *problem
 	var refusal *record.Error
-	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &p):
 		return p
-	case errors.As(err, &large):
-		return &problem{Status: http.StatusRequestEntityTooLarge, Code: codeTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", large.Limit)}
 	case errors.As(err, &refusal):
 		return &problem{Status: refusalStatus(refusal.Code), Code: refusal.Code, Detail: refusal.Message}
 	case errors.Is(ctx.Err(), context.Canceled):

@@ -18,37 +18,48 @@ type route struct {
 	pattern string   // of http.ServeMux
 	params  []string // that its query may have
 	handle  handler
+	body    accepted
+}
+
+func on(pattern string, params []string, h handler) route {
+	return route{pattern: pattern, params: params, handle: h}
+}
+
+// taking is the route with a body.
+func (r route) taking(body accepted) route {
+	r.body = body
+	return r
 }
 
 // routes are the addresses that show the ledger. openapi.json describes each.
 func (s *service) routes() []route {
 	return []route{
-		{"GET /v1/ledger", nil, s.about},
-		{"GET /v1/consortium", nil, s.one("consortium:Get")},
+		on("GET /v1/ledger", nil, s.about),
+		on("GET /v1/consortium", nil, s.one("consortium:Get")),
 
-		{"GET /v1/devices", page("owner", "type", "status", paramAttribute), s.list("devices:List", "devices", byBookmark, deviceFilter)},
-		{"GET /v1/devices/{id}", nil, s.one("devices:Get", "id")},
-		{"GET /v1/devices/{id}/history", page(), s.list("devices:History", "changes", afterTransaction, id)},
-		{"GET /v1/devices/{id}/key", []string{"time"}, s.keyAt},
+		on("GET /v1/devices", page("owner", "type", "status", paramAttribute), s.list("devices:List", "devices", byBookmark, deviceFilter)),
+		on("GET /v1/devices/{id}", nil, s.one("devices:Get", "id")),
+		on("GET /v1/devices/{id}/history", page(), s.list("devices:History", "changes", afterTransaction, id)),
+		on("GET /v1/devices/{id}/key", []string{"time"}, s.keyAt),
 
-		{"GET /v1/streams", page(), s.list("anchors:ListStreams", "streams", byBookmark)},
-		{"GET /v1/streams/{stream}", nil, s.one("anchors:GetStream", "stream")},
-		{"GET /v1/streams/{stream}/head", nil, s.head},
-		{"GET /v1/streams/{stream}/anchors", page("from"), s.list("anchors:List", "anchors", fromNumber, ofStream)},
-		{"GET /v1/streams/{stream}/anchors/{number}", nil, forever(s.one("anchors:Get", "stream", "number"))},
-		{"GET /v1/anchors", page("day", "stream"), s.list("anchors:ListByDay", "anchors", byBookmark, filter("day", "stream"))},
-		{"GET /v1/equivocations", page("stream"), s.list("anchors:ListEquivocations", "equivocations", byBookmark, filter("stream"))},
+		on("GET /v1/streams", page(), s.list("anchors:ListStreams", "streams", byBookmark)),
+		on("GET /v1/streams/{stream}", nil, s.one("anchors:GetStream", "stream")),
+		on("GET /v1/streams/{stream}/head", nil, s.head),
+		on("GET /v1/streams/{stream}/anchors", page("from"), s.list("anchors:List", "anchors", fromNumber, ofStream)),
+		on("GET /v1/streams/{stream}/anchors/{number}", nil, forever(s.one("anchors:Get", "stream", "number"))),
+		on("GET /v1/anchors", page("day", "stream"), s.list("anchors:ListByDay", "anchors", byBookmark, filter("day", "stream"))),
+		on("GET /v1/equivocations", page("stream"), s.list("anchors:ListEquivocations", "equivocations", byBookmark, filter("stream"))),
 
-		{"GET /v1/policies", page("owner"), s.list("policies:List", "policies", byBookmark, filter("owner"))},
-		{"GET /v1/policies/{owner}/{id}", nil, s.one("policies:Get", "owner", "id")},
-		{"GET /v1/policies/{owner}/{id}/revisions/{revision}", nil, forever(s.one("policies:GetRevision", "owner", "id", "revision"))},
+		on("GET /v1/policies", page("owner"), s.list("policies:List", "policies", byBookmark, filter("owner"))),
+		on("GET /v1/policies/{owner}/{id}", nil, s.one("policies:Get", "owner", "id")),
+		on("GET /v1/policies/{owner}/{id}/revisions/{revision}", nil, forever(s.one("policies:GetRevision", "owner", "id", "revision"))),
 
-		{"GET /v1/access/decide", []string{"device", "action", "resource", "owner", paramAttribute, "purpose", "from", "until"}, s.decide},
-		{"POST /v1/access/decide", nil, s.decideBody},
-		{"GET /v1/decisions", page(), s.list("access:List", "decisions", byBookmark)},
-		{"GET /v1/decisions/{id}", nil, forever(s.one("access:Get", "id"))},
+		on("GET /v1/access/decide", []string{"device", "action", "resource", "owner", paramAttribute, "purpose", "from", "until"}, s.decide),
+		on("POST /v1/access/decide", nil, s.decideBody).taking(question),
+		on("GET /v1/decisions", page(), s.list("access:List", "decisions", byBookmark)),
+		on("GET /v1/decisions/{id}", nil, forever(s.one("access:Get", "id"))),
 
-		{"POST /v1/statements/verify", nil, s.verify},
+		on("POST /v1/statements/verify", nil, s.verify).taking(statement),
 	}
 }
 

@@ -12,8 +12,12 @@ import (
 	"github.com/anchorline/anchorline/internal/health"
 )
 
-// maxAtOnce bounds the questions to the ledger under way: a peer is not there for us alone.
-const maxAtOnce = 64
+const (
+	// maxAsking bounds the questions to the ledger under way: a peer is not there for us alone.
+	maxAsking = 64
+	// maxReading bounds the bodies that are being received, and so the memory that they take.
+	maxReading = 256
+)
 
 // A service answers requests with what the ledger says.
 type service struct {
@@ -23,7 +27,8 @@ type service struct {
 	local   bool // only this machine is meant to reach us, by its own name
 	timeout time.Duration
 	mux     *http.ServeMux
-	slots   chan struct{}
+	reading places
+	asking  places
 	ready   *health.Check
 	logger  *slog.Logger
 }
@@ -31,7 +36,7 @@ type service struct {
 func newService(cfg Config, l Ledger, tokens []token, logger *slog.Logger) *service {
 	s := &service{
 		ledger: l, name: cfg.Name, tokens: tokens, local: len(tokens) == 0 && !cfg.Open, timeout: cfg.Timeout,
-		mux: http.NewServeMux(), slots: make(chan struct{}, maxAtOnce), logger: logger,
+		mux: http.NewServeMux(), reading: make(places, maxReading), asking: make(places, maxAsking), logger: logger,
 	}
 	s.ready = health.New("ledger", s.askLedger)
 	s.open(s.mux)
@@ -69,8 +74,8 @@ func namesThisMachine(host string) bool {
 func noAddress(h http.Handler, r *http.Request) *problem {
 	said := &silent{header: http.Header{}}
 	h.ServeHTTP(said, r)
-	if said.status == http.StatusMethodNotAllowed {
-		return &problem{Status: said.status, Code: codeMethodNotAllowed, Detail: "this service only reads", allow: said.header.Get("Allow")}
+	if allow := said.header.Get("Allow"); said.status == http.StatusMethodNotAllowed {
+		return &problem{Status: said.status, Code: codeMethodNotAllowed, Detail: "this address answers to " + allow + " only", allow: allow}
 	}
 	return &problem{Status: http.StatusNotFound, Code: codeUnknownPath, Detail: "there is no such address; /openapi.json lists them"}
 }
@@ -94,23 +99,28 @@ func (s *silent) Write(data []byte) (int, error) { return len(data), nil }
 func (s *service) serve(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		call, _ := r.Context().Value(callKey{}).(*call)
+		p, err := s.read(rt, r, call)
 		ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
 		defer cancel()
-		a, err := s.ask(ctx, rt, r, call)
+		var a *answer
+		if err == nil {
+			a, err = s.ask(ctx, rt, p)
+		}
 		if err == nil {
 			a.write(w, r)
 			return
 		}
-		p := problemOf(ctx, err)
-		if p.Status >= http.StatusInternalServerError {
+		refusal := problemOf(ctx, err)
+		if refusal.Status >= http.StatusInternalServerError {
 			call.err = err
 		}
-		p.write(w)
+		refusal.write(w)
 	})
 }
 
-// ask lets a request in, and asks the ledger.
-func (s *service) ask(ctx context.Context, rt route, r *http.Request, call *call) (*answer, error) {
+// read lets a request in, and reads it whole: who is slow to send one holds up nobody who asks the
+// ledger.
+func (s *service) read(rt route, r *http.Request, call *call) (*params, error) {
 	if len(s.tokens) > 0 {
 		name, refusal := admit(s.tokens, r)
 		if refusal != nil {
@@ -122,11 +132,42 @@ func (s *service) ask(ctx context.Context, rt route, r *http.Request, call *call
 	if p.fault != nil {
 		return nil, p.fault
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return nil, &problem{Status: http.StatusServiceUnavailable, Code: codeBusy, Detail: "too many requests at once; try again", retry: "1"}
+	if len(rt.body.types) == 0 {
+		return p, nil
 	}
+	if !s.reading.enter() {
+		return nil, busy()
+	}
+	defer s.reading.leave()
+	var err error
+	p.body, err = rt.body.read(r)
+	return p, err
+}
+
+// ask asks the ledger.
+func (s *service) ask(ctx context.Context, rt route, p *params) (*answer, error) {
+	if !s.asking.enter() {
+		return nil, busy()
+	}
+	defer s.asking.leave()
 	return rt.handle(ctx, p)
+}
+
+// places bound what is done at once.
+type places chan struct{}
+
+// enter takes a place, and reports whether there was one.
+func (p places) enter() bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p places) leave() { <-p }
+
+func busy() *problem {
+	return &problem{Status: http.StatusServiceUnavailable, Code: codeBusy, Detail: "too many requests at once; try again", retry: "1"}
 }

@@ -37,18 +37,17 @@ type said struct {
 	LedgerTime  int64  `json:"ledgerTime"` // ms
 }
 
+// statement is a Transparent Statement (RFC 9943).
+var statement = accepted{limit: receipt.MaxStatementSize, types: []string{"application/cose", "application/octet-stream"}}
+
 // verify reports on a statement with what the ledger has of its device, its stream and its batch.
 // That a statement is not proven is an answer like another.
 func (s *service) verify(ctx context.Context, p *params) (*answer, error) {
-	data, err := readBody(p.request, receipt.MaxStatementSize, "application/cose", "application/octet-stream")
+	pins, err := online.Pins(ctx, s.ledger, s.name, p.body)
 	if err != nil {
 		return nil, err
 	}
-	pins, err := online.Pins(ctx, s.ledger, s.name, data)
-	if err != nil {
-		return nil, err
-	}
-	v := verification{Report: audit.Verify(data, pins), Pins: pins}
+	v := verification{Report: audit.Verify(p.body, pins), Pins: pins}
 	if v.Receipt != nil {
 		v.Statement = whatItSays(v.Reading, v.Receipt)
 	}
