@@ -149,7 +149,7 @@ func (w *world) pagesAreFollowed(t *testing.T) {
 		path, name string
 		want       int
 	}{
-		{"/v1/devices?limit=1", "devices", len(devices)},
+		{"/v1/devices?limit=1&cursor=", "devices", len(devices)},
 		{"/v1/devices?limit=2&owner=Org1MSP&status=active", "devices", len(devices)},
 		{"/v1/devices/" + id + "/history?limit=1", "changes", 3},
 		{"/v1/streams?limit=1", "streams", 1},
@@ -252,9 +252,14 @@ func (w *world) refusalsHaveTheirStatus(t *testing.T) {
 		"/v1/devices?status=broken":               {400, "INVALID_ARGUMENT", "status"},
 		"/v1/devices?onwer=Org1MSP":               {400, "INVALID_ARGUMENT", `"onwer" is unknown here; there are: owner, type`},
 		"/v1/devices?owner=Org1MSP&owner=Org2MSP": {400, "INVALID_ARGUMENT", "2 times"},
-		"/v1/devices?limit=1001":                  {400, "INVALID_ARGUMENT", "pageSize"},
+		"/v1/devices?owner=":                      {400, "INVALID_ARGUMENT", `"owner" is empty`},
+		"/v1/devices?attribute=":                  {400, "INVALID_ARGUMENT", `"attribute" is empty`},
+		"/v1/equivocations?stream=&cursor=":       {400, "INVALID_ARGUMENT", `"stream" is empty`},
+		"/v1/devices?limit=0":                     {400, "INVALID_ARGUMENT", "1 to 1000"},
+		"/v1/devices?limit=1001":                  {400, "INVALID_ARGUMENT", "1 to 1000"},
 		"/v1/devices?limit=-1":                    {400, "INVALID_ARGUMENT", "limit"},
-		"/v1/devices?cursor=%21":                  {400, "INVALID_ARGUMENT", "bookmark"},
+		"/v1/devices?cursor=%21":                  {400, "INVALID_ARGUMENT", `"cursor"`},
+		"/v1/streams?cursor=AGRldmljZX5vd25lcg":   {400, "INVALID_ARGUMENT", `"cursor"`},
 		"/v1/devices?attribute=x":                 {400, "INVALID_ARGUMENT", "name=value"},
 		"/v1/devices?attribute=x=1&attribute=y=2": {400, "INVALID_ARGUMENT", "one at most"},
 		"/v1/devices?a=%zz":                       {400, "INVALID_ARGUMENT", "malformed"},

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 )
@@ -65,7 +67,7 @@ func (s *service) list(function, name string, pages pager, parts ...part) handle
 		for _, add := range parts {
 			add(p, request)
 		}
-		request.setNumber("pageSize", p.number(paramLimit))
+		request.setNumber("pageSize", p.limit())
 		pages.goOn(p, request)
 		if p.fault != nil {
 			return nil, p.fault
@@ -76,7 +78,7 @@ func (s *service) list(function, name string, pages pager, parts ...part) handle
 		}
 		var found map[string]json.RawMessage
 		if err := s.evaluate(ctx, &found, function, string(text)); err != nil {
-			return nil, err
+			return nil, pages.refused(p, err)
 		}
 		next := cursorOf(found[pages.next])
 		body := object{name: found[name]}
@@ -98,12 +100,25 @@ func (g pager) goOn(p *params, request object) {
 	case g == fromNumber:
 		n, err := strconv.ParseUint(cursor, 10, 64)
 		if err != nil || n > record.MaxNumber {
-			p.wrong("parameter %q: want the cursor that the page before gave", paramCursor)
+			p.fault = badCursor()
 		}
 		request[g.field] = n
 	default:
 		request[g.field] = cursor
 	}
+}
+
+// refused names the parameter where the chaincode, which knows of none, names its own field.
+func (g pager) refused(p *params, err error) error {
+	var refusal *record.Error
+	if p.text(paramCursor) != "" && errors.As(err, &refusal) && strings.Contains(refusal.Message, strconv.Quote(g.field)) {
+		return badCursor()
+	}
+	return err
+}
+
+func badCursor() *problem {
+	return badRequest("parameter %q: want the cursor that the page of this list before gave", paramCursor)
 }
 
 // cursorOf makes a cursor of what a list says of its next page: a text, or a number of which 0 says

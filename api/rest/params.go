@@ -20,6 +20,9 @@ const (
 	paramAttribute = "attribute"
 )
 
+// maxPage is the chaincode's limit of a page, in records.
+const maxPage = 1000
+
 // params reads a request's query strictly: a misspelt filter that counted for nothing would make
 // an auditor believe a list that says something else. The first fault is kept.
 type params struct {
@@ -44,6 +47,8 @@ func readParams(r *http.Request, known []string) *params {
 			p.wrong("parameter %q is unknown here; there are: %s", name, strings.Join(known, ", "))
 		case len(given) > 1 && name != paramAttribute:
 			p.wrong("parameter %q is given %d times", name, len(given))
+		case given[0] == "" && name != paramCursor: // which says where the first page begins
+			p.wrong("parameter %q is empty: leave it out to ask for all", name)
 		}
 	}
 	p.values = values
@@ -71,6 +76,15 @@ func (p *params) number(name string) uint64 {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n > record.MaxNumber {
 		p.wrong("parameter %q: want a number of 0 to %d", name, uint64(record.MaxNumber))
+	}
+	return n
+}
+
+// limit returns how many records a page shall have, 0 when it is not given.
+func (p *params) limit() uint64 {
+	n := p.number(paramLimit)
+	if p.text(paramLimit) != "" && (n < 1 || n > maxPage) {
+		p.wrong("parameter %q: want a number of 1 to %d", paramLimit, maxPage)
 	}
 	return n
 }
