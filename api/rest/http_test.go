@@ -83,6 +83,25 @@ func TestEveryFailureOfTheLedgerHasItsStatus(t *testing.T) {
 	}
 }
 
+func TestTheLogSaysWhyAServiceIsNotReadyOnce(t *testing.T) {
+	log := &journal{}
+	url := serveLogging(t, &stub{err: &ledger.Error{Step: "evaluate", Kind: ledger.ErrUnavailable, Err: errors.New("peer0 is away")}}, log.logger())
+	require.Equal(t, http.StatusServiceUnavailable, get(t, url+"/readyz").status)
+	get(t, url+"/v1/nothing") // whose line comes after that of the probe, if it had one
+	log.line(t, "path=/v1/nothing")
+	require.Contains(t, log.line(t, "the ledger does not answer"), "peer0 is away")
+	require.NotContains(t, log.String(), "path=/readyz")
+}
+
+func TestWhatFailsInTheServerIsInTheLog(t *testing.T) {
+	log := &journal{}
+	cert, key, _ := certificate(t)
+	url := serveLogging(t, &stub{}, log.logger(), func(c *rest.Config) { c.TLSCert, c.TLSKey = cert, key })
+	_, err := tls.Dial("tcp", url[len("https://"):], &tls.Config{MinVersion: tls.VersionTLS12})
+	require.ErrorContains(t, err, "certificate")
+	require.Contains(t, log.line(t, "TLS handshake error"), "level=WARN")
+}
+
 func TestALedgerThatAnswersNonsenseIsABadGateway(t *testing.T) {
 	url := serve(t, &stub{evaluate: func(context.Context, string, ...string) ([]byte, error) { return []byte("<html>"), nil }})
 	get(t, url+"/v1/devices").isProblem(t, http.StatusBadGateway, "INTERNAL")

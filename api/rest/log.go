@@ -39,13 +39,14 @@ type call struct {
 
 type callKey struct{}
 
-// levelOf keeps probes, which come every few seconds for ever, out of a usual log.
+// levelOf keeps probes, which come every few seconds for ever, out of a usual log. Why a service is
+// not ready has a line of its own.
 func levelOf(status int, path string) slog.Level {
 	switch {
-	case status >= http.StatusInternalServerError:
-		return slog.LevelWarn
 	case path == "/healthz" || path == "/readyz":
 		return slog.LevelDebug
+	case status >= http.StatusInternalServerError:
+		return slog.LevelWarn
 	default:
 		return slog.LevelInfo
 	}

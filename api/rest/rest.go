@@ -108,7 +108,7 @@ func Listen(ctx context.Context, cfg Config, l Ledger, logger *slog.Logger) (*Se
 	}
 	s := &Server{tls: cfg.TLSCert != "", logger: logger, http: &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}}
 	if s.tls {
 		pair, err := tls.LoadX509KeyPair(cfg.TLSCert, cfg.TLSKey)

@@ -81,7 +81,7 @@ func Listen(ctx context.Context, cfg Config, b Bridge, l Ledger, logger *slog.Lo
 	}
 	return &Server{listener: listener, logger: logger, http: &http.Server{
 		Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}}, nil
 }
 
