@@ -4,6 +4,7 @@ package ops
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/bridge/verify"
 )
 
 const prefix = "anchorline_bridge_"
@@ -124,7 +126,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, m := range c.metrics {
 		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
 	}
-	for reason, n := range s.Quarantined {
+	for reason, n := range byReason(s.Quarantined) {
 		out <- prometheus.MustNewConstMetric(c.quarantined, prometheus.CounterValue, float64(n), reason)
 	}
 	receipted := s.Batches
@@ -134,6 +136,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(c.batches, float64(receipted), string(spool.Receipted))
 	gauge(c.reachable, truth(c.watch.ledger.Err() == nil))
+}
+
+// byReason adds the reasons that nothing was refused for yet. A counter that first shows as 1 did
+// not increase, says Prometheus, and no alert comes of the first message.
+func byReason(quarantined map[string]uint64) map[string]uint64 {
+	all := map[string]uint64{
+		verify.ReasonOversized: 0, verify.ReasonMalformed: 0, verify.ReasonUnsupported: 0, verify.ReasonTopic: 0,
+		verify.ReasonUnknownDevice: 0, verify.ReasonUnknownKey: 0, verify.ReasonKeyEnded: 0, verify.ReasonSignature: 0,
+		verify.ReasonDeviceSuspended: 0, verify.ReasonDeviceRevoked: 0, spool.ReasonReplay: 0,
+	}
+	maps.Copy(all, quarantined)
+	return all
 }
 
 func truth(b bool) float64 {

@@ -5,6 +5,8 @@ package ops_test
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/bridge/ops"
+	"github.com/anchorline/anchorline/bridge/spool"
 )
 
 // scrape returns the samples of /metrics by name and labels.
@@ -82,6 +88,11 @@ func TestMetricsAreTheBooksAndBalance(t *testing.T) {
 	for _, name := range []string{"batches_sealed_total", "last_anchor_timestamp_seconds", "spool_bytes"} {
 		delete(got, name)
 	}
+	for name, value := range got {
+		if value == 0 && strings.HasPrefix(name, "messages_quarantined_total{") {
+			delete(got, name)
+		}
+	}
 	require.Equal(t, map[string]float64{
 		"messages_received_total": 6, "messages_duplicate_total": 1, "readings_accepted_total": 2,
 		`messages_quarantined_total{reason="malformed"}`:      1,
@@ -95,6 +106,28 @@ func TestMetricsAreTheBooksAndBalance(t *testing.T) {
 	status, err := w.bridge.Status()
 	require.NoError(t, err)
 	require.True(t, status.Balance())
+}
+
+func TestEveryReasonToQuarantineHasACounterFromTheStart(t *testing.T) {
+	want := map[string]float64{}
+	for _, file := range []string{"../verify/verify.go", "../spool/append.go"} {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, reason := range regexp.MustCompile(`\bReason[A-Z]\w+ += "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+			want[reason[1]] = 0
+		}
+	}
+	require.Greater(t, len(want), 10)
+	want["of_tomorrow"] = 3
+	status := bridge.Status{Snapshot: spool.Snapshot{Books: spool.Books{Quarantined: map[string]uint64{"of_tomorrow": 3}}}}
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{status: status}, &stub{})
+	got := map[string]float64{}
+	for name, value := range ours(t, url) {
+		if reason, found := strings.CutPrefix(name, "messages_quarantined_total{reason="); found {
+			got[strings.Trim(reason, `"}`)] = value
+		}
+	}
+	require.Equal(t, want, got)
 }
 
 func TestWhatWaitsForTheLedgerShowsWithItsAge(t *testing.T) {
