@@ -34,6 +34,9 @@ func TestTheManualListsEveryMetricWithItsType(t *testing.T) {
 		served[row[1]] = row[2]
 	}
 	require.Equal(t, served, listed)
+	for _, reason := range regexp.MustCompile(`_quarantined_total\{reason="(\w+)"\}`).FindAllStringSubmatch(string(body), -1) {
+		require.Regexp(t, "(?m)^\\| .*`"+reason[1]+"`.* \\|", manual)
+	}
 	for _, name := range regexp.MustCompile(`anchorline_bridge_(\w+)`).FindAllStringSubmatch(manual, -1) {
 		if name[1] != "" {
 			require.Contains(t, slices.Collect(maps.Keys(served)), name[1], "the alerts")
