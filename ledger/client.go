@@ -20,6 +20,7 @@ import (
 	"github.com/hyperledger/fabric-gateway/pkg/hash"
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
@@ -56,7 +57,7 @@ func Connect(p Profile) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(p.Endpoint, grpc.WithTransportCredentials(creds),
+	conn, err := grpc.NewClient(p.Endpoint, grpc.WithTransportCredentials(creds), reconnecting(),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}))
 	if err != nil {
 		return nil, fmt.Errorf("%w: endpoint %s: %w", ErrConfig, p.Endpoint, err)
@@ -71,6 +72,14 @@ func Connect(p Profile) (*Client, error) {
 	return &Client{
 		profile: p, conn: conn, gateway: gw, network: network, contract: network.GetContract(p.Chaincode),
 	}, nil
+}
+
+// reconnecting tries a peer that is away again every few seconds. By itself gRPC waits up to two
+// minutes, in which a peer that is back would count as away.
+func reconnecting() grpc.DialOption {
+	delays := backoff.DefaultConfig
+	delays.MaxDelay = 5 * time.Second
+	return grpc.WithConnectParams(grpc.ConnectParams{Backoff: delays, MinConnectTimeout: 20 * time.Second})
 }
 
 // Profile returns what the client was connected with.
