@@ -34,6 +34,7 @@ type service struct {
 	CapDrop     []string          `yaml:"cap_drop"`
 	SecurityOpt []string          `yaml:"security_opt"`
 	Restart     string            `yaml:"restart"`
+	StopGrace   string            `yaml:"stop_grace_period"`
 	Command     []string          `yaml:"command"`
 	Environment map[string]string `yaml:"environment"`
 	Ports       []string          `yaml:"ports"`
@@ -179,6 +180,26 @@ func dockerfile(t *testing.T) map[string]string {
 	return stages
 }
 
+// Builders but Docker's own skip a folder that is left out, whatever of it is named after that; so
+// the folders themselves must be named.
+func TestTheBuilderIsGivenWhatTheBuildReads(t *testing.T) {
+	given := strings.Split(read(t, "network", "docker", "Dockerfile.dockerignore"), "\n")
+	const files = "{{with .Module}}{{if .Main}}{{range $.GoFiles}}{{$.Dir}}/{{.}}\n{{end}}{{range $.EmbedFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}{{end}}"
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", files, "./chaincode", "./cmd/anchorline", "./network/docker/healthcheck")
+	command.Dir = root
+	output, err := command.Output()
+	require.NoError(t, err)
+	top, err := filepath.Abs(root)
+	require.NoError(t, err)
+	for _, file := range strings.Fields(string(output)) {
+		path, err := filepath.Rel(top, file)
+		require.NoError(t, err)
+		folder, _, _ := strings.Cut(path, "/")
+		require.Contains(t, given, "!"+folder, "%s is left out", path)
+		require.NotRegexp(t, `_test\.go$|/testdata/`, path, "left out")
+	}
+}
+
 func TestServicesThatOthersWaitForHaveAHealthCheck(t *testing.T) {
 	c, stages := parse(t), dockerfile(t)
 	for name, s := range c.Services {
@@ -209,6 +230,7 @@ func TestHealthChecksAndPortsAreThoseThatServicesListenOn(t *testing.T) {
 		require.Equal(t, []string{"CMD", "/healthcheck"}, s.Healthcheck.Test[:2], "the image has nothing else")
 		require.Contains(t, listens, port.FindStringSubmatch(s.Healthcheck.Test[2])[1], name)
 		require.True(t, strings.HasSuffix(s.Healthcheck.Test[2], "/readyz"), name)
+		require.Equal(t, "30s", s.StopGrace, "%s: what is under way may take 10 s, which is all that Docker gives", name)
 		require.NotEmpty(t, s.Ports, name)
 		for _, published := range s.Ports {
 			require.Contains(t, listens, port.FindStringSubmatch(published[strings.LastIndex(published, ":"):])[1], name)
