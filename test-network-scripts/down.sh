@@ -27,7 +27,7 @@ main() {
 		esac
 	done
 	dir=$(data_folder "$dir")
-	if [ ! -d "$dir" ]; then
+	if [ ! -d "$dir" ] || [ -z "$(ls -A "$dir")" ]; then
 		say "no network in $dir, nothing to do"
 		return
 	fi

@@ -74,6 +74,22 @@ func TestUpRefusesWhatItCannotBuild(t *testing.T) {
 	}
 }
 
+func TestUpRefusesSmartBFTOnFabric2AndLeavesNothing(t *testing.T) {
+	bin, dir := t.TempDir(), filepath.Join(t.TempDir(), "network")
+	for _, program := range []string{"peer", "orderer", "cryptogen", "configtxgen", "osnadmin"} {
+		put(t, filepath.Join(bin, program), "#!/bin/sh\necho ' Version: v2.5.16'\n")
+		require.NoError(t, os.Chmod(filepath.Join(bin, program), 0o755))
+	}
+	up := exec.CommandContext(t.Context(), script("up.sh"), "--orderers", "bft", "--dir", dir)
+	up.Env = []string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin}
+	said, err := up.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "SmartBFT needs Fabric 3; these programs are version v2.5.16")
+	found, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, found, "the folder would be taken for a SmartBFT network")
+}
+
 func TestDownEndsOnlyWhatTheScriptsStarted(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "run"), 0o755))
