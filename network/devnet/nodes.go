@@ -39,7 +39,6 @@ func (n *Network) buildPeers() error {
 			ID: n.program.id, Name: n.config.ChaincodeName, Address: n.program.address(),
 			DialOptions:    []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
 			ExecuteTimeout: n.config.ExecuteTimeout, DialTimeout: dialTimeout,
-			Ledger: history{n.channel.Ledger},
 		})
 		n.hosts = append(n.hosts, host)
 		endorser := endorse.New(endorse.Config{

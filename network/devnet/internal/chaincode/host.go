@@ -19,7 +19,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
-	"github.com/anchorline/anchorline/network/devnet/internal/store"
 )
 
 // Errors of a call, in Fabric's words: its gateway tells them apart by their end.
@@ -39,20 +38,6 @@ type Config struct {
 	DialOptions    []grpc.DialOption
 	ExecuteTimeout time.Duration // how long a call may take
 	DialTimeout    time.Duration // how long the chaincode may take to register
-	Ledger         Ledger
-}
-
-// Ledger is what a call may read beside its simulation.
-type Ledger interface {
-	Written(name store.Name, version store.Version) (Modification, error)
-}
-
-// Modification is a value that a committed transaction wrote.
-type Modification struct {
-	TxID     string
-	Time     Timestamp
-	Value    []byte
-	IsDelete bool
 }
 
 // Host keeps one peer's connection to one chaincode.

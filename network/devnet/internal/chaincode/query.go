@@ -10,10 +10,8 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/queryresult"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/simulate"
-	"github.com/anchorline/anchorline/network/devnet/internal/store"
 )
 
 // Limits of queries, as in Fabric's peer.
@@ -22,14 +20,11 @@ const (
 	resultsPerQuery   = 100_000
 )
 
-// Timestamp is a transaction's time, as the client claimed it.
-type Timestamp = *timestamppb.Timestamp
-
 // cursor is an open query. pending holds what was read but did not fit into the last message:
 // a peer reads one result ahead, and the read set shows it.
 type cursor struct {
 	id        string
-	next      func() (proto.Message, error) // nil message at the end
+	next      func() ([]byte, error) // nil at the end
 	pending   []*peer.QueryResultBytes
 	count     int32
 	limit     int32
@@ -56,32 +51,27 @@ func (h *handler) openRange(m *peer.GetStateByRange) ([]byte, error) {
 	if paginated {
 		c.paginated = r
 	}
-	c.next = func() (proto.Message, error) {
+	c.next = func() ([]byte, error) {
 		key, value, err := r.Next()
 		if err != nil || value == nil {
 			return nil, err
 		}
-		return &queryresult.KV{Namespace: h.config.Name, Key: key, Value: value}, nil
+		return proto.Marshal(&queryresult.KV{Namespace: h.config.Name, Key: key, Value: value})
 	}
 	return h.respond(h.register(c))
 }
 
 func (h *handler) openHistory(m *peer.GetHistoryForKey) ([]byte, error) {
-	versions, err := h.sim.History(h.config.Name, m.GetKey())
+	modifications, err := h.sim.History(h.config.Name, m.GetKey())
 	if err != nil {
 		return nil, err
 	}
-	name := store.Name{Namespace: h.config.Name, Key: m.GetKey()}
 	c := &cursor{limit: resultsPerQuery}
-	c.next = func() (proto.Message, error) {
-		if len(versions) == 0 {
-			return nil, nil
+	c.next = func() (next []byte, _ error) {
+		if len(modifications) > 0 {
+			next, modifications = modifications[0], modifications[1:]
 		}
-		written, err := h.config.Ledger.Written(name, versions[0])
-		versions = versions[1:]
-		return &queryresult.KeyModification{
-			TxId: written.TxID, Value: written.Value, Timestamp: written.Time, IsDelete: written.IsDelete,
-		}, err
+		return next, nil
 	}
 	return h.respond(h.register(c))
 }
@@ -130,18 +120,14 @@ func (c *cursor) read() (*peer.QueryResponse, error) {
 		if result == nil {
 			return c.last()
 		}
-		content, err := proto.Marshal(result)
-		if err != nil {
-			return nil, fmt.Errorf("marshal failed: %w", err)
-		}
 		c.count++
 		full := c.paginated == nil && len(c.pending) == resultsPerMessage
 		if !full {
-			c.pending = append(c.pending, &peer.QueryResultBytes{ResultBytes: content})
+			c.pending = append(c.pending, &peer.QueryResultBytes{ResultBytes: result})
 			continue
 		}
 		response := &peer.QueryResponse{Results: c.pending, HasMore: true, Id: c.id}
-		c.pending = []*peer.QueryResultBytes{{ResultBytes: content}}
+		c.pending = []*peer.QueryResultBytes{{ResultBytes: result}}
 		return response, nil
 	}
 	return c.last()

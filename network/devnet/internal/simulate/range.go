@@ -85,8 +85,9 @@ func (r *Range) finish() (*kvrwset.RangeQueryInfo, error) {
 	return r.info, nil
 }
 
-// History returns the versions of a key, the newest first. History is not validated.
-func (s *Simulator) History(namespace, key string) ([]store.Version, error) {
+// History returns the modifications of a key, the newest first, each an encoded
+// queryresult.KeyModification. History is not validated.
+func (s *Simulator) History(namespace, key string) ([][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.snapshot.History(store.Name{Namespace: namespace, Key: key})

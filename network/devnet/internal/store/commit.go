@@ -34,10 +34,11 @@ type Change struct {
 	Transactions []Entry
 }
 
-// Write notes that a valid transaction wrote a key.
+// Write is what a valid transaction wrote to a key, for its history.
 type Write struct {
 	Name
 	Version
+	Modification []byte // an encoded queryresult.KeyModification
 }
 
 // Entry indexes one transaction of the block.
@@ -104,7 +105,7 @@ func (c Change) write(tx *bolt.Tx, number uint64) error {
 		if err != nil {
 			return err
 		}
-		if err := namespace.Put(historyKey(write.Key, write.Version), nil); err != nil {
+		if err := namespace.Put(historyKey(write.Key, write.Version), write.Modification); err != nil {
 			return fmt.Errorf("history of %s %q: %w", write.Namespace, write.Key, err)
 		}
 	}

@@ -3,7 +3,7 @@
 package store
 
 import (
-	"encoding/binary"
+	"bytes"
 	"fmt"
 	"slices"
 	"sync"
@@ -80,8 +80,8 @@ func (s *Snapshot) Next(namespace, start, end string) (string, *Value, error) {
 	return string(key), value, err
 }
 
-// History returns the versions of a key, the newest first.
-func (s *Snapshot) History(name Name) ([]Version, error) {
+// History returns the modifications of a key, the newest first.
+func (s *Snapshot) History(name Name) ([][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tx == nil {
@@ -92,12 +92,11 @@ func (s *Snapshot) History(name Name) ([]Version, error) {
 		return nil, nil
 	}
 	prefix := historyPrefix(name.Key)
-	var versions []Version
+	var modifications [][]byte
 	cursor := bucket.Cursor()
-	for key, _ := cursor.Seek(prefix); len(key) == len(prefix)+16 && string(key[:len(prefix)]) == string(prefix); key, _ = cursor.Next() {
-		at := key[len(prefix):]
-		versions = append(versions, Version{Block: binary.BigEndian.Uint64(at), Index: binary.BigEndian.Uint64(at[8:])})
+	for key, content := cursor.Seek(prefix); len(key) == len(prefix)+16 && bytes.HasPrefix(key, prefix); key, content = cursor.Next() {
+		modifications = append(modifications, bytes.Clone(content))
 	}
-	slices.Reverse(versions)
-	return versions, nil
+	slices.Reverse(modifications)
+	return modifications, nil
 }

@@ -48,7 +48,7 @@ var (
 	bucketHashes  = []byte("hashes")  // header hash -> number
 	bucketTxs     = []byte("txs")     // transaction id -> block, index, code
 	bucketState   = []byte("state")   // namespace -> key -> version, metadata, value
-	bucketHistory = []byte("history") // namespace -> key length, key, block, index -> nothing
+	bucketHistory = []byte("history") // namespace -> key length, key, block, index -> modification
 )
 
 // lockTimeout is how long Open waits for another process to let go of the file.

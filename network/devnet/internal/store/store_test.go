@@ -45,7 +45,7 @@ func TestABlockComesBackWithItsEffects(t *testing.T) {
 	block := next(s, "first")
 	require.NoError(t, s.Commit(block, store.Change{
 		State:        map[store.Name]*store.Value{name("a"): {Version: store.Version{Block: 0, Index: 3}, Content: []byte("1"), Metadata: []byte("m")}},
-		History:      []store.Write{{Name: name("a"), Version: store.Version{Block: 0, Index: 3}}},
+		History:      []store.Write{{Name: name("a"), Version: store.Version{Block: 0, Index: 3}, Modification: []byte("written")}},
 		Transactions: []store.Entry{{ID: "tx", Index: 3, Code: peer.TxValidationCode_VALID}},
 	}))
 	require.NoError(t, s.Close())
@@ -72,9 +72,9 @@ func TestABlockComesBackWithItsEffects(t *testing.T) {
 	value, err := snapshot.Get(name("a"))
 	require.NoError(t, err)
 	require.Equal(t, &store.Value{Version: store.Version{Block: 0, Index: 3}, Content: []byte("1"), Metadata: []byte("m")}, value)
-	versions, err := snapshot.History(name("a"))
+	modifications, err := snapshot.History(name("a"))
 	require.NoError(t, err)
-	require.Equal(t, []store.Version{{Block: 0, Index: 3}}, versions)
+	require.Equal(t, [][]byte{[]byte("written")}, modifications)
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -84,16 +84,16 @@ func TestHistoriesOfKeysThatBeginAlikeAreApart(t *testing.T) {
 	keys := []string{"a", "a\x00", "a\x00\x00\x00\x00\x00\x00\x00\x00", "aa"}
 	for i, key := range keys {
 		require.NoError(t, s.Commit(next(s, key), store.Change{
-			History: []store.Write{{Name: name(key), Version: store.Version{Block: uint64(i)}}},
+			History: []store.Write{{Name: name(key), Version: store.Version{Block: uint64(i)}, Modification: []byte(key)}},
 		}))
 	}
 	snapshot, err := s.Snapshot()
 	require.NoError(t, err)
 	defer snapshot.Release()
-	for i, key := range keys {
-		versions, err := snapshot.History(name(key))
+	for _, key := range keys {
+		modifications, err := snapshot.History(name(key))
 		require.NoError(t, err)
-		require.Equal(t, []store.Version{{Block: uint64(i)}}, versions, "%q", key)
+		require.Equal(t, [][]byte{[]byte(key)}, modifications, "%q", key)
 	}
 }
 

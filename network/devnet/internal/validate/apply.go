@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/queryresult"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset/kvrwset"
 	"google.golang.org/protobuf/proto"
 
@@ -23,7 +24,13 @@ func (p *pass) apply(tx *transaction) error {
 		}
 		for _, write := range ns.set.GetWrites() {
 			name := store.Name{Namespace: ns.name, Key: write.GetKey()}
-			p.history = append(p.history, store.Write{Name: name, Version: version})
+			modification, err := proto.Marshal(&queryresult.KeyModification{
+				TxId: tx.Channel.GetTxId(), Timestamp: tx.Channel.GetTimestamp(), Value: write.GetValue(), IsDelete: write.GetIsDelete(),
+			})
+			if err != nil {
+				return fmt.Errorf("encode the history of %q: %w", name.Key, err)
+			}
+			p.history = append(p.history, store.Write{Name: name, Version: version, Modification: modification})
 			if write.GetIsDelete() || len(write.GetValue()) == 0 {
 				p.state[name] = nil
 				delete(metadata, write.GetKey())
