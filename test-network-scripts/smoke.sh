@@ -85,7 +85,11 @@ run() {
 }
 
 build() {
-	[ -z "$ANCHORLINE" ] || return 0
+	case $ANCHORLINE in
+	"") ;;
+	*/*) ANCHORLINE=$(absolute_file "$ANCHORLINE") && return ;;
+	*) return ;; # on the PATH
+	esac
 	command -v go >/dev/null || die "go is not on the PATH; give a built program with --anchorline"
 	step "building anchorline"
 	ANCHORLINE=$WORK/bin/anchorline-cli

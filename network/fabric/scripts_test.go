@@ -74,20 +74,59 @@ func TestUpRefusesWhatItCannotBuild(t *testing.T) {
 	}
 }
 
-func TestUpRefusesSmartBFTOnFabric2AndLeavesNothing(t *testing.T) {
-	bin, dir := t.TempDir(), filepath.Join(t.TempDir(), "network")
+// pretend runs a script with programs that only say to be of Fabric 2.5, for what is decided before
+// one of them is needed for more.
+func pretend(t *testing.T, name string, arguments ...string) (string, error) {
+	t.Helper()
+	bin := t.TempDir()
 	for _, program := range []string{"peer", "orderer", "cryptogen", "configtxgen", "osnadmin"} {
 		put(t, filepath.Join(bin, program), "#!/bin/sh\necho ' Version: v2.5.16'\n")
 		require.NoError(t, os.Chmod(filepath.Join(bin, program), 0o755))
 	}
-	up := exec.CommandContext(t.Context(), script("up.sh"), "--orderers", "bft", "--dir", dir)
-	up.Env = []string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin}
-	said, err := up.CombinedOutput()
+	command := exec.CommandContext(t.Context(), script(name), arguments...)
+	command.Env = []string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin}
+	output, err := command.CombinedOutput()
+	return string(output), err
+}
+
+func TestUpRefusesSmartBFTOnFabric2AndLeavesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "network")
+	said, err := pretend(t, "up.sh", "--orderers", "bft", "--dir", dir)
 	require.Error(t, err)
-	require.Contains(t, string(said), "SmartBFT needs Fabric 3; these programs are version v2.5.16")
+	require.Contains(t, said, "SmartBFT needs Fabric 3; these programs are version v2.5.16")
 	found, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, found, "the folder would be taken for a SmartBFT network")
+}
+
+func TestDeployRefusesADescriptionThatCannotWork(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "ca.pem"), "")
+	for _, part := range []string{"signcerts/cert.pem", "keystore/key", "cacerts/ca.pem", "config.yaml"} {
+		put(t, filepath.Join(dir, "msp", part), "")
+	}
+	put(t, filepath.Join(dir, "bare", "signcerts", "cert.pem"), "")
+	for _, part := range []string{"signcerts/cert.pem", "keystore/key", "cacerts/ca.pem"} {
+		put(t, filepath.Join(dir, "casmsp", part), "")
+	}
+	well := "CHANNEL=c\nORDERER_ADDRESS=o:1\nORDERER_TLS_CA=" + dir + "/ca.pem\nORGS=A\nA_MSP_ID=AMSP\nA_PEER_ADDRESS=p:1\n" +
+		"A_TLS_CA=" + dir + "/ca.pem\nA_ADMIN_MSP=" + dir + "/msp\nA_CHAINCODE_ADDRESS=c:1\n"
+	for change, complaint := range map[string]string{
+		"A_MSP_ID=":                                  "does not set A_MSP_ID",
+		"OTHERS=B":                                   "does not set B_MSP_ID",
+		"A_TLS_CA=" + dir + "/gone.pem":              "A_TLS_CA names " + dir + "/gone.pem, which is not there",
+		"CONSORTIUM_OTHERS=one":                      "CONSORTIUM_OTHERS is a number of organisations, not one",
+		"A_USERS=U":                                  "A_USERS names U, but A_U_MSP is not set",
+		"A_ADMIN_MSP=" + dir + "/bare":               "no keystore in",
+		"A_ADMIN_MSP=" + dir + "/casmsp":             "no config.yaml in",
+		"A_CHAINCODE_CLIENT_CERT=" + dir + "/ca.pem": "belong together",
+	} {
+		file := filepath.Join(t.TempDir(), "network.env")
+		put(t, file, well+change+"\n")
+		said, err := pretend(t, "deploy.sh", "--env", file, "--dir", filepath.Join(dir, "deploy"))
+		require.Error(t, err, change)
+		require.Contains(t, said, complaint, change)
+	}
 }
 
 func TestDownEndsOnlyWhatTheScriptsStarted(t *testing.T) {

@@ -40,6 +40,9 @@ usage() {
 # absolute PATH prints the path of a folder that exists, absolute.
 absolute() { (cd "$1" && pwd); }
 
+# absolute_file PATH prints the path of a file, absolute.
+absolute_file() { printf '%s/%s\n' "$(absolute "$(dirname "$1")")" "$(basename "$1")"; }
+
 # wait_until SECONDS WHAT LOG COMMAND...: asks COMMAND until it succeeds. When the time is over,
 # the end of LOG says why.
 wait_until() {

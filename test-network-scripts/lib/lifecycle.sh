@@ -10,25 +10,38 @@ load_environment() {
 	[ -f "$1" ] || die "no environment file $1; start our network with up.sh, or see network/fabric/env"
 	# shellcheck disable=SC1090 # the operator names the file
 	source "$1"
-	local org key keys="CHANNEL ORDERER_ADDRESS ORDERER_TLS_CA ORGS" files="ORDERER_TLS_CA"
+	local org key keys="CHANNEL ORDERER_ADDRESS ORDERER_TLS_CA ORGS"
 	for org in ${ORGS:-}; do
 		keys="$keys ${org}_MSP_ID ${org}_PEER_ADDRESS ${org}_TLS_CA ${org}_ADMIN_MSP ${org}_CHAINCODE_ADDRESS"
-		files="$files ${org}_TLS_CA ${org}_ADMIN_MSP"
 	done
 	: "${OTHERS:=}"
 	for org in $OTHERS; do
 		keys="$keys ${org}_MSP_ID ${org}_PEER_ADDRESS ${org}_TLS_CA"
-		files="$files ${org}_TLS_CA"
 	done
 	for key in $keys; do
 		[ -n "${!key:-}" ] || die "$1 does not set $key"
 	done
-	for key in $files; do
-		[ -e "${!key}" ] || die "$1: $key names ${!key}, which is not there"
-	done
+	find_files "$1"
 	[[ ${CONSORTIUM_OTHERS:-0} =~ ^[0-9]+$ ]] ||
 		die "$1: CONSORTIUM_OTHERS is a number of organisations, not $CONSORTIUM_OTHERS"
 	check_identities
+}
+
+# find_files FILE: what the file names is there. Paths become absolute, since Fabric's programs count
+# relative ones from their configuration.
+find_files() {
+	local org key user keys="ORDERER_TLS_CA"
+	for org in $ORGS; do
+		keys="$keys ${org}_TLS_CA ${org}_ADMIN_MSP"
+		for user in $(of "$org" USERS); do keys="$keys ${org}_${user}_MSP"; done
+		for key in TLS_CA CLIENT_CERT CLIENT_KEY; do keys="$keys ${org}_CHAINCODE_$key"; done
+	done
+	for org in $OTHERS; do keys="$keys ${org}_TLS_CA"; done
+	for key in $keys; do
+		[ -n "${!key:-}" ] || continue
+		[ -e "${!key}" ] || die "$1: $key names ${!key}, which is not there"
+		printf -v "$key" '%s' "$(absolute_file "${!key}")"
+	done
 }
 
 # check_identities: what Fabric's peer command wants to find in the MSP folder of each identity.
@@ -99,6 +112,9 @@ json_text() { awk '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); printf "%s\\n", $0 }
 connection() {
 	local org=$1 ca cert key
 	ca=$(of "$org" CHAINCODE_TLS_CA) cert=$(of "$org" CHAINCODE_CLIENT_CERT) key=$(of "$org" CHAINCODE_CLIENT_KEY)
+	if [ -n "$cert$key" ] && { [ -z "$ca" ] || [ -z "$cert" ] || [ -z "$key" ]; }; then
+		die "${org}_CHAINCODE_TLS_CA, _CLIENT_CERT and _CLIENT_KEY belong together: set all three, or the first alone"
+	fi
 	printf '{"address":"%s","dial_timeout":"10s"' "$(of "$org" CHAINCODE_ADDRESS)"
 	if [ -n "$ca" ]; then
 		printf ',"tls_required":true,"root_cert":"%s"' "$(json_text "$ca")"
