@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -79,13 +78,10 @@ func (c *collection) plan(ctx context.Context, t target) error {
 	if first.code != codes.OK {
 		return fail(codes.Aborted, "failed to endorse transaction, see attached details for more info", []*gateway.ErrorDetail{first.detail()})
 	}
-	for _, call := range first.response.GetInterest().GetChaincodes() {
-		if !slices.ContainsFunc(call.GetKeyPolicies(), policy.Hopeless) {
-			continue
-		}
+	policies := simulate.Policies(first.response.GetInterest(), g.config.Policy)
+	if slices.ContainsFunc(policies, policy.Hopeless) {
 		return status.Error(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy: state based endorsement policy cannot be satisfied")
 	}
-	policies := simulate.Policies(first.response.GetInterest(), g.config.Policy)
 	layouts, err := g.reachable(ctx, g.layouts(policies))
 	if err != nil {
 		return status.Error(codes.FailedPrecondition, err.Error())
@@ -94,30 +90,18 @@ func (c *collection) plan(ctx context.Context, t target) error {
 	return c.collect(ctx, layouts)
 }
 
-// layouts are the smallest sets of peers that satisfy the policies, those with the gateway's
-// own peer first.
-func (g *Gateway) layouts(policies []*common.SignaturePolicyEnvelope) [][]*Peer {
-	var sets []uint
+// layouts are the smallest sets of peers that satisfy the policies. A set is a number with a
+// bit for each peer, the gateway's own the lowest: of the two peers' sets its own comes first.
+func (g *Gateway) layouts(policies []*common.SignaturePolicyEnvelope) (layouts [][]*Peer) {
+	var smaller []uint
 	for set := uint(1); set < 1<<len(g.config.Peers); set++ {
-		if satisfied(policies, g.members(set)) {
-			sets = append(sets, set)
+		peers := g.members(set)
+		contains := func(other uint) bool { return other&set == other }
+		if !slices.ContainsFunc(smaller, contains) && satisfied(policies, peers) {
+			smaller, layouts = append(smaller, set), append(layouts, peers)
 		}
 	}
-	var own, other [][]*Peer
-	for _, set := range sets {
-		minimal := true
-		for _, smaller := range sets {
-			minimal = minimal && (smaller == set || smaller&set != smaller)
-		}
-		switch {
-		case !minimal:
-		case bits.TrailingZeros(set) == 0:
-			own = append(own, g.members(set))
-		default:
-			other = append(other, g.members(set))
-		}
-	}
-	return append(own, other...)
+	return layouts
 }
 
 // reachable drops the layouts that need a peer which cannot be reached.

@@ -74,29 +74,31 @@ func (c *Chaincodes) lifecycle(function string, args [][]byte, p *wire.Proposal)
 	if err != nil {
 		return shim.Error(err.Error())
 	}
-	var query proto.Message
 	switch function {
 	case "QueryChaincodeDefinition":
-		query = &lifecycle.QueryChaincodeDefinitionArgs{}
+		query := &lifecycle.QueryChaincodeDefinitionArgs{}
+		if err = proto.Unmarshal(args[0], query); err == nil {
+			return c.definition(query.GetName(), policy)
+		}
 	case "QueryChaincodeDefinitions":
-		query = &lifecycle.QueryChaincodeDefinitionsArgs{}
+		if err = proto.Unmarshal(args[0], &lifecycle.QueryChaincodeDefinitionsArgs{}); err == nil {
+			return answer(&lifecycle.QueryChaincodeDefinitionsResult{
+				ChaincodeDefinitions: []*lifecycle.QueryChaincodeDefinitionsResult_ChaincodeDefinition{{
+					Name: c.Chaincode, Sequence: 1, Version: c.Version, EndorsementPlugin: "escc",
+					ValidationPlugin: "vscc", ValidationParameter: policy, Collections: &peer.CollectionConfigPackage{},
+				}},
+			}, nil, "", nil)
+		}
 	default:
 		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%s': this network has no lifecycle transactions", function))
 	}
-	if err := proto.Unmarshal(args[0], query); err != nil {
-		return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%[1]s': could not decode input arg for *lifecycle.Invocation.%[1]s: %[2]s", function, err))
-	}
-	one, single := query.(*lifecycle.QueryChaincodeDefinitionArgs)
-	if !single {
-		return answer(&lifecycle.QueryChaincodeDefinitionsResult{
-			ChaincodeDefinitions: []*lifecycle.QueryChaincodeDefinitionsResult_ChaincodeDefinition{{
-				Name: c.Chaincode, Sequence: 1, Version: c.Version, EndorsementPlugin: "escc",
-				ValidationPlugin: "vscc", ValidationParameter: policy, Collections: &peer.CollectionConfigPackage{},
-			}},
-		}, nil, "", nil)
-	}
-	if one.GetName() != c.Chaincode {
-		return &peer.Response{Status: 404, Message: fmt.Sprintf("namespace %s is not defined", one.GetName())}
+	return shim.Error(fmt.Sprintf("failed to invoke backing implementation of '%[1]s': could not decode input arg for *lifecycle.Invocation.%[1]s: %[2]s", function, err))
+}
+
+// definition is the one chaincode's, approved by all.
+func (c *Chaincodes) definition(name string, policy []byte) *peer.Response {
+	if name != c.Chaincode {
+		return &peer.Response{Status: 404, Message: fmt.Sprintf("namespace %s is not defined", name)}
 	}
 	approvals := make(map[string]bool, len(c.Organisations))
 	for _, mspID := range c.Organisations {
