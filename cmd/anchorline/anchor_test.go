@@ -224,7 +224,7 @@ func rotationStory(t *testing.T, s *shell) {
 	require.Contains(t, r.err, "stream.key")
 
 	writeFile(t, key, readFile(t, "new.key"))
-	r = runUp(t, s, "300ms")
+	r = runUp(t, s, "1s")
 	require.Zero(t, r.status, r.out+r.err)
 	writeFile(t, "old.cose", old)
 	for _, file := range []string{"old.cose", statement(t)} {
