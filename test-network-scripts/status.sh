@@ -4,8 +4,8 @@
 #
 #   status.sh [--dir DIR]
 #
-# Ends with 0 when every node runs and answers, else with 1. DIR is FABRIC_NETWORK_DIR, else
-# ./fabric-network.
+# Ends with 0 when every node runs and answers and every chaincode that was started here runs, else
+# with 1. DIR is FABRIC_NETWORK_DIR, else ./fabric-network.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -16,13 +16,13 @@ source "$ROOT/test-network-scripts/lib/fabric.sh"
 line() {
 	local pid
 	if ! pid=$(pid_of "$1"); then
-		printf '%-24s down\n' "$1"
+		printf '%-28s down\n' "$1"
 		FAULTS=$((FAULTS + 1))
 	elif ! listening "127.0.0.1:$2"; then
-		printf '%-24s pid %-8s runs, does not listen on 127.0.0.1:%s\n' "$1" "$pid" "$2"
+		printf '%-28s pid %-8s runs, does not listen on 127.0.0.1:%s\n' "$1" "$pid" "$2"
 		FAULTS=$((FAULTS + 1))
 	else
-		printf '%-24s pid %-8s 127.0.0.1:%s\n' "$1" "$pid" "$2"
+		printf '%-28s pid %-8s 127.0.0.1:%s\n' "$1" "$pid" "$2"
 	fi
 }
 
@@ -32,16 +32,16 @@ ledger() {
 	alive "peer0.org$1" || return 0
 	height=$(admin "$1" channel getinfo -c "$CHANNEL" 2>/dev/null | sed -n 's/.*"height":\([0-9]*\).*/\1/p')
 	if [ -z "$height" ]; then
-		printf '%-24s does not answer for channel %s\n' "peer0.org$1" "$CHANNEL"
+		printf '%-28s does not answer for channel %s\n' "peer0.org$1" "$CHANNEL"
 		FAULTS=$((FAULTS + 1))
 		return 0
 	fi
-	printf '%-24s %s blocks on channel %s\n' "peer0.org$1" "$height" "$CHANNEL"
-	admin "$1" lifecycle chaincode querycommitted -C "$CHANNEL" 2>/dev/null | sed -n 's/^Name: \([^,]*\), Version: \([^,]*\), Sequence: \([^,]*\),.*/                         chaincode \1 version \2, sequence \3/p'
+	printf '%-28s %s blocks on channel %s\n' "peer0.org$1" "$height" "$CHANNEL"
+	admin "$1" lifecycle chaincode querycommitted -C "$CHANNEL" 2>/dev/null | sed -n 's/^Name: \([^,]*\), Version: \([^,]*\), Sequence: \([^,]*\),.*/                             chaincode \1 version \2, sequence \3/p'
 }
 
 main() {
-	local dir="" number name
+	local dir="" number name pid
 	FAULTS=0
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -62,7 +62,14 @@ main() {
 	for number in 1 2; do line "peer0.org$number" "$(peer_port "$number")"; done
 	for name in $(started); do
 		case $name in
-		chaincode-*) printf '%-24s %s\n' "$name" "$(pid_of "$name" | sed 's/^/pid /' || echo down)" ;;
+		chaincode-*)
+			if pid=$(pid_of "$name"); then
+				printf '%-28s pid %s\n' "$name" "$pid"
+			else
+				printf '%-28s down; deploy.sh starts it again\n' "$name"
+				FAULTS=$((FAULTS + 1))
+			fi
+			;;
 		esac
 	done
 	ledger 1

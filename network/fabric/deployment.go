@@ -38,7 +38,8 @@ func (d Deployment) name() string {
 }
 
 // Deploy installs, approves, commits and starts a chaincode on the network, and returns when both
-// peers answered the probe. What is as wanted is left alone.
+// peers answered the probe. Of ours, both organisations have then approved the terms, that one other
+// signs each change, and the users have their roles. What is as wanted is left alone.
 func (n *Network) Deploy(ctx context.Context, deployment Deployment) error {
 	arguments := []string{"--name", deployment.name()}
 	for _, option := range [...]struct{ flag, value string }{
