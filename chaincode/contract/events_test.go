@@ -57,7 +57,7 @@ func TestEveryEventArrivesAsTheDocumentationSays(t *testing.T) {
 		require.Equal(t, e.Name, event.Name)
 		require.Equal(t, contract.EventType, event.Type)
 		require.Equal(t, record.Version, event.Version)
-		require.NotEmpty(t, event.ID, e.Name)
+		require.Equal(t, changedID(event), event.ID, e.Name)
 		require.Contains(t, []string{"Org1MSP", "Org2MSP"}, event.Owner, e.Name)
 		require.Contains(t, []string{"Org1MSP", "Org2MSP"}, event.By, e.Name)
 		require.Positive(t, event.Time, e.Name)
@@ -71,6 +71,49 @@ func TestEveryEventArrivesAsTheDocumentationSays(t *testing.T) {
 		}
 	}
 	require.Len(t, payloads, len(seen), "the documentation has no other events")
+	for id, device := range lastDevices(t, events) {
+		require.Equal(t, string(w.ledger.Value(record.DeviceKey(id))), device, "an event carries the record as it is stored")
+	}
+}
+
+// changedID is the id of what an event is about, as the documentation says.
+func changedID(e contract.Event) string {
+	switch {
+	case e.Device != nil:
+		return e.Device.ID
+	case len(e.Devices) > 0:
+		return e.Devices[0]
+	case e.Manufacturer != nil:
+		return e.Manufacturer.Name
+	case e.Stream != nil:
+		return e.Stream.ID
+	case e.Anchor != nil:
+		return e.Anchor.Anchor.Stream
+	case e.Equivocation != nil:
+		return e.Equivocation.Stream
+	case e.Grant != nil:
+		return string(e.Grant.Role)
+	case e.Policy != nil:
+		return e.Policy.ID
+	case e.Access != nil:
+		return e.Access.ID
+	default:
+		return e.By
+	}
+}
+
+// lastDevices are the devices in the events, by id, as the last event has each.
+func lastDevices(t testing.TB, events []ledgertest.Event) map[string]string {
+	devices := map[string]string{}
+	for _, e := range events {
+		if d := decode[contract.Event](t, string(e.Payload)).Device; d != nil {
+			text, err := record.Encode(d)
+			require.NoError(t, err)
+			devices[d.ID] = string(text)
+		}
+	}
+	require.NotEmpty(t, devices)
+	return devices
 }
 
 // arrived reads events of the world's chaincode with Fabric's client library, from the first block.
