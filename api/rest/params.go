@@ -48,7 +48,7 @@ func readParams(r *http.Request, known []string) *params {
 		case len(given) > 1 && name != paramAttribute:
 			p.wrong("parameter %q is given %d times", name, len(given))
 		case given[0] == "" && name != paramCursor: // which says where the first page begins
-			p.wrong("parameter %q is empty: leave it out to ask for all", name)
+			p.wrong("parameter %q is empty; give it a value or leave it out", name)
 		}
 	}
 	p.values = values

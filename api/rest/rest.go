@@ -68,7 +68,7 @@ func (c Config) Validate() error {
 	case err != nil:
 		fault("listen on %q: %w", c.Listen, err)
 	case !address.IP.IsLoopback() && len(tokenFiles(c.Tokens)) == 0 && !c.Open:
-		fault("%s can be reached from other machines: give a token file, or say that it shall be open to everybody", c.Listen)
+		fault("%s can be reached from other machines: give a token file (--token-file), or let everybody in (--open)", c.Listen)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		fault("TLS needs both a certificate and its key")

@@ -9,14 +9,13 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
 
 // A token is a bearer token (RFC 6750) that is let in.
 type token struct {
-	name string // of its file, for the log
+	name string // its file, for the log
 	hash [sha256.Size]byte
 }
 
@@ -55,7 +54,7 @@ func readToken(file string) (token, error) {
 	if len(secret) < minToken || len(secret) > maxToken || strings.ContainsFunc(secret, notBearer) {
 		return token{}, fmt.Errorf("%s: want one token of %d to %d characters A-Z a-z 0-9 - . _ ~ + / =; make one with: openssl rand -hex 32", file, minToken, maxToken)
 	}
-	return token{name: filepath.Base(file), hash: sha256.Sum256([]byte(secret))}, nil
+	return token{name: file, hash: sha256.Sum256([]byte(secret))}, nil
 }
 
 // notBearer reports whether a character has no place in a bearer token.
