@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -135,61 +134,4 @@ func freeAddress(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	return listener.Addr().String()
-}
-
-// findMosquitto looks where Debian puts it, which is on the PATH of root only.
-func findMosquitto() (string, error) {
-	if path, err := exec.LookPath("mosquitto"); err == nil {
-		return path, nil
-	}
-	return exec.LookPath("/usr/sbin/mosquitto")
-}
-
-// A mosquitto is a running broker.
-type mosquitto struct {
-	*process
-	address string
-}
-
-// stop ends the broker, which must have had nothing to complain of.
-func (m *mosquitto) stop() {
-	m.t.Helper()
-	_ = m.cmd.Process.Kill() // unless it has ended
-	<-m.done
-	require.NotContains(m.t, m.output(), "Error")
-	require.NotContains(m.t, m.output(), "recommended to replace")
-}
-
-// startMosquitto starts a broker with the configuration of a folder of network, with only the
-// address and the folder for its data replaced.
-func startMosquitto(t *testing.T, folder string) *mosquitto {
-	t.Helper()
-	program, err := findMosquitto()
-	if err != nil {
-		t.Skip("SKIPPED, NOT TESTED: mosquitto is not installed, its configuration cannot be tried")
-	}
-	address := freeAddress(t)
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	listener := "\nlistener " + port + " 127.0.0.1\n"
-	config := strings.NewReplacer("/mosquitto/data/", dir+"/", "/var/lib/mosquitto/", dir+"/",
-		"\nlistener 1883\n", listener, "\nlistener 1883 127.0.0.1\n", listener,
-	).Replace(read(t, "network", folder, "mosquitto.conf"))
-	require.Contains(t, config, listener)
-	file := filepath.Join(dir, "mosquitto.conf")
-	// Mosquitto gives up root for a user of its own, who has to read and write here.
-	require.NoError(t, os.Chmod(dir, 0o777))
-	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
-	require.NoError(t, os.WriteFile(file, []byte(config), 0o644))
-	m := &mosquitto{start(t, exec.CommandContext(t.Context(), program, "-c", file)), address}
-	t.Cleanup(m.stop)
-	m.await(func() error {
-		connection, err := net.Dial("tcp", address)
-		if err != nil {
-			return err
-		}
-		return connection.Close()
-	})
-	return m
 }
