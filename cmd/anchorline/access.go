@@ -32,7 +32,7 @@ type accessArgs struct {
 	Action    string            `arg:"" help:"read, subscribe, command or configure." enum:"read,subscribe,command,configure"`
 	Device    string            `arg:"" optional:"" help:"Device id."`
 	Owner     string            `help:"Instead of one device: all devices of this organisation, by MSP ID." placeholder:"ID"`
-	Attribute map[string]string `help:"With --owner: only those with this attribute; repeat for more." placeholder:"NAME=VALUE"`
+	Attribute map[string]string `help:"With --owner: only those with this attribute; repeat for more." placeholder:"NAME=VALUE" mapsep:"none"`
 	As        string            `help:"Ask for this device instead of for ourselves." placeholder:"DEVICE"`
 	Purpose   string            `help:"What for." placeholder:"TEXT"`
 	DataFrom  instant           `help:"Begin of the data's time (RFC 3339)." placeholder:"TIME"`

@@ -22,7 +22,7 @@ type anchorCmd struct {
 
 type anchorListCmd struct {
 	Stream string  `arg:"" optional:"" help:"Stream id; may be left out with --day or --since."`
-	From   uint64  `help:"Number of the first." default:"1" placeholder:"N"`
+	From   uint64  `help:"Number of the first (default: so that the list ends with the newest)." placeholder:"N"`
 	Limit  int     `help:"Anchors at most." default:"20" placeholder:"N"`
 	Day    day     `help:"Only batches that began on this day, UTC: 2026-01-31." placeholder:"DATE" xor:"time"`
 	Since  instant `help:"Only batches that began at this time or later (RFC 3339)." placeholder:"TIME" xor:"time"`
@@ -42,11 +42,24 @@ func (c *anchorListCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.AnchorEntry, error) {
-		if since.IsZero() {
-			return l.Anchors(ctx, c.Stream, c.From, c.Limit)
+		if !since.IsZero() {
+			return c.between(ctx, l, since, until)
 		}
-		return c.between(ctx, l, since, until)
+		return c.byNumber(ctx, l)
 	}, showAnchors)
+}
+
+// byNumber asks for a run of a stream's anchors: the newest, unless the flags say where it begins.
+func (c *anchorListCmd) byNumber(ctx context.Context, l *ledger.Client) ([]record.AnchorEntry, error) {
+	from := c.From
+	if from == 0 {
+		head, err := l.Head(ctx, c.Stream)
+		if err != nil {
+			return nil, err
+		}
+		from = head.Number - min(head.Number, uint64(c.Limit)) + 1
+	}
+	return l.Anchors(ctx, c.Stream, from, c.Limit)
 }
 
 // maxDays bounds how many days one list may ask for, a question each.

@@ -103,6 +103,10 @@ func anchorStory(t *testing.T, s *shell) {
 		"line-1", fmt.Sprint(a.Number), fmt.Sprint(a.Size), "0", "0", stamp(a.BridgeTime.First), stamp(a.BridgeTime.Last), a.Root[:12] + "…", last.TxID[:12] + "…",
 	}, strings.Fields(row))
 
+	newest := decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --limit 1")
+	require.Equal(t, []record.AnchorEntry{last}, newest, "without --from the newest are listed")
+	require.Equal(t, entries[:1], decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --from 1 --limit 1"))
+
 	require.Equal(t, last, decodes[record.AnchorEntry](t, s, "user2", fmt.Sprintf("anchor show line-1 %d", a.Number)))
 	r = s.as(t, "user2", fmt.Sprintf("anchor show line-1 %d", a.Number))
 	require.Contains(t, r.out, "root         "+a.Root+"\n")

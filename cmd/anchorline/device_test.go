@@ -90,7 +90,8 @@ func deviceStory(t *testing.T, s *shell) {
 		`, "user1", "device suspend gate-2 --reason broken")
 	require.Equal(t, record.Active, decodes[record.Device](t, s, "user1", "device resume gate-2 --reason repaired").Status)
 	require.Contains(t, s.as(t, "user1", "device resume gate-2 --reason repaired").out, "status          active: repaired\n")
-	require.Equal(t, map[string]string{"hall": "4"}, decodes[record.Device](t, s, "user1", "device describe gate-2 --attribute hall=4").Attributes)
+	require.Equal(t, map[string]string{"hall": "4;5", "by": "a=b,c"},
+		decodes[record.Device](t, s, "user1", "device describe gate-2 --attribute hall=4;5 --attribute by=a=b,c").Attributes)
 	require.NotContains(t, s.as(t, "user1", "device describe gate-2").out, "attributes", "what is left out is removed")
 
 	r := s.as(t, "user1", "device show gate-9")

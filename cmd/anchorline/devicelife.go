@@ -12,7 +12,7 @@ import (
 // descriptionFlags are what a registrar says of a device.
 type descriptionFlags struct {
 	Type      string            `help:"Type of the device." placeholder:"NAME"`
-	Attribute map[string]string `help:"Attribute; repeat for more." placeholder:"NAME=VALUE"`
+	Attribute map[string]string `help:"Attribute; repeat for more." placeholder:"NAME=VALUE" mapsep:"none"`
 	Digest    string            `help:"SHA-256, in hexadecimal, of a document that describes the device." placeholder:"HEX"`
 }
 

@@ -5,8 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,14 @@ import (
 type policyTestCmd struct {
 	Table    string   `arg:"" help:"YAML file of requests and expected decisions."`
 	Policies []string `arg:"" help:"Policy files; a file's name without its ending is the policy's id." type:"existingfile"`
+	JSON     bool     `help:"Print JSON." name:"json"`
+}
+
+// Help is the long description.
+func (policyTestCmd) Help() string {
+	return "A row of the table has a name, who asks (user: msp, identity, roles, units, attributes; or subject, a device), " +
+		"an action, a device (id, owner, type, status, attributes, registered), and if wanted context (purpose, from, until) and " +
+		"time; and what to expect: allow or deny. The policies are taken as those of the device's owner."
 }
 
 // A policyCase is one row of the table.
@@ -63,6 +73,15 @@ func (d testDevice) record() record.Device {
 	return r
 }
 
+// A policyResult is what became of one row.
+type policyResult struct {
+	Name     string                `json:"name"`
+	OK       bool                  `json:"ok"` // as expected
+	Expected string                `json:"expected"`
+	Decision record.DeviceDecision `json:"decision"`
+	Reasons  map[string]string     `json:"reasons,omitempty"` // why policies could not be evaluated, by id
+}
+
 // Run decides every row and compares; the exit status is 1 when one differs.
 func (c *policyTestCmd) Run(s streams) error {
 	set, err := c.policies(s)
@@ -73,24 +92,39 @@ func (c *policyTestCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	results := make([]policyResult, len(cases))
 	failed := 0
 	for i, row := range cases {
 		d, reasons, err := row.decide(set)
 		if err != nil {
 			return fmt.Errorf("%s, row %d (%s): %w", c.Table, i+1, row.Name, err)
 		}
-		mark := "ok  "
-		if verdict(d.Allowed) != row.Expect {
-			mark = "FAIL"
+		results[i] = policyResult{row.Name, verdict(d.Allowed) == row.Expect, row.Expect, d, reasons}
+		if !results[i].OK {
 			failed++
 		}
-		fmt.Fprintf(s.out, "%s  %s: expected %s, is %s: %s\n", mark, row.Name, row.Expect, verdict(d.Allowed), because(d, reasons))
 	}
-	fmt.Fprintf(s.out, "%d passed, %d failed\n", len(cases)-failed, failed)
+	if err := output(s, c.JSON, results, showResults); err != nil {
+		return err
+	}
 	if failed > 0 {
 		return errSilent
 	}
 	return nil
+}
+
+func showResults(out io.Writer, results []policyResult) error {
+	passed := 0
+	for _, r := range results {
+		mark := "FAIL"
+		if r.OK {
+			mark = "ok  "
+			passed++
+		}
+		fmt.Fprintf(out, "%s  %s: expected %s, is %s: %s\n", mark, r.Name, r.Expected, verdict(r.Decision.Allowed), because(r.Decision, r.Reasons))
+	}
+	_, err := fmt.Fprintf(out, "%d passed, %d failed\n", passed, len(results)-passed)
+	return err
 }
 
 func (c *policyTestCmd) policies(s streams) (*policy.Set, error) {
@@ -129,15 +163,48 @@ func (c *policyTestCmd) cases() ([]policyCase, error) {
 	return cases, nil
 }
 
+// check refuses a row that no request could be: it would be denied, whatever the policies say.
+func (row policyCase) check() error {
+	switch {
+	case row.Expect != "allow" && row.Expect != "deny":
+		return fmt.Errorf("expect is %q: want allow or deny", row.Expect)
+	case !slices.Contains(policy.Actions(), row.Action):
+		return fmt.Errorf("action is %q: want one of %s", row.Action, strings.Join(policy.Actions(), ", "))
+	case (row.User == nil) == (row.Subject == nil):
+		return errors.New("give either user or subject")
+	case row.Subject != nil && row.Subject.record().Status != record.Active:
+		return fmt.Errorf("subject is %s: the ledger lets active devices ask only", row.Subject.Status)
+	}
+	if row.User != nil {
+		if err := record.CheckMSP("user.msp", row.User.MSP); err != nil {
+			return err
+		}
+		for _, role := range row.User.Roles {
+			if err := record.CheckRole("user.roles", role); err != nil {
+				return err
+			}
+		}
+		return row.Device.check("device")
+	}
+	return errors.Join(row.Subject.check("subject"), row.Device.check("device"))
+}
+
+func (d testDevice) check(field string) error {
+	if s := d.record().Status; s != record.Active && s != record.Suspended && s != record.Revoked {
+		return fmt.Errorf("%s.status is %q: want active, suspended or revoked", field, s)
+	}
+	return record.First(
+		record.CheckName(field+".id", d.ID), record.CheckMSP(field+".owner", d.Owner),
+		record.CheckAttributes(field+".attributes", d.Attributes),
+	)
+}
+
 func (row policyCase) decide(set *policy.Set) (_ record.DeviceDecision, reasons map[string]string, _ error) {
-	var none record.DeviceDecision
-	if row.Expect != "allow" && row.Expect != "deny" {
-		return none, nil, fmt.Errorf("expect is %q: want allow or deny", row.Expect)
+	if err := row.check(); err != nil {
+		return record.DeviceDecision{}, nil, err
 	}
 	var who policy.Principal
 	switch {
-	case (row.User == nil) == (row.Subject == nil):
-		return none, nil, errors.New("give either user or subject")
 	case row.User != nil:
 		u := row.User
 		who = policy.User(u.MSP, u.Identity, u.Roles, u.Units, u.Attributes)
