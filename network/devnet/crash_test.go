@@ -72,6 +72,8 @@ func TestKilledAtAnyMomentTheLedgerContinues(t *testing.T) {
 	var mu sync.Mutex
 	committed := map[string]string{} // key -> value, as told by commit statuses
 	for round := range 6 {
+		// After so many commits, while others are under way: which step is hit is left to chance.
+		remaining, due := 10+rand.IntN(40), make(chan struct{})
 		p, kill := victim(t, dir)
 		c := connect(t, p).GetNetwork(p.Channel).GetContract(p.Chaincode)
 		var writers sync.WaitGroup
@@ -83,6 +85,9 @@ func TestKilledAtAnyMomentTheLedgerContinues(t *testing.T) {
 					mu.Lock()
 					if err == nil {
 						committed[key] = value
+						if remaining--; remaining == 0 {
+							close(due)
+						}
 					} else {
 						delete(committed, key) // may or may not be there
 					}
@@ -93,7 +98,13 @@ func TestKilledAtAnyMomentTheLedgerContinues(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Duration(200+rand.IntN(300)) * time.Millisecond) // the moment of death is what varies
+		stopped := make(chan struct{})
+		go func() { writers.Wait(); close(stopped) }()
+		select {
+		case <-due:
+		case <-stopped:
+			require.Fail(t, "every writer failed before the kill")
+		}
 		kill()
 		writers.Wait()
 	}
