@@ -34,6 +34,7 @@ const realDir = "DEVNET_TEST_FABRIC_DIR"
 // target is a network as the scenarios see it.
 type target struct {
 	profile func(mspID, user string) devnet.Profile
+	orderer devnet.Profile
 }
 
 // seen is what a client saw of one step, with what differs from run to run masked.
@@ -63,7 +64,7 @@ func TestTheEmbeddedNetworkAnswersAsARealOneDid(t *testing.T) {
 	run := newRun()
 	for _, s := range scenarios(run) {
 		t.Run(s.name, func(t *testing.T) {
-			got := pretty(t, s.run(t, target{profile: n.Profile}), run)
+			got := pretty(t, s.run(t, target{profile: n.Profile, orderer: n.Orderer()}), run)
 			if s.differs {
 				require.Contains(t, string(differences), "`"+s.name+"`", "an accepted difference must be listed")
 				require.NotEqual(t, indented(t, real[s.name]), got, "listed as a difference, but there is none")
@@ -116,17 +117,25 @@ func realTarget(t *testing.T) target {
 	}
 	source, err := filepath.Abs(filepath.Join("internal", "probe", "serve"))
 	require.NoError(t, err)
-	n, err := fabric.Start(t.Context(), fabric.Config{Dir: dir, BasePort: 24000})
+	const port = 24000 // of its orderer; the others follow
+	n, err := fabric.Start(t.Context(), fabric.Config{Dir: dir, BasePort: port})
 	require.NoError(t, err)
 	if os.Getenv(realDir) == "" {
 		t.Cleanup(func() { require.NoError(t, n.Purge(context.WithoutCancel(t.Context()))) })
 	}
 	require.NoError(t, n.Deploy(t.Context(), fabric.Deployment{Name: "probe", Source: source, Probe: `{"Args":["get","a"]}`}))
-	return target{profile: func(mspID, user string) devnet.Profile {
-		p, _, err := n.Profile(mspID, user, "probe")
-		require.NoError(t, err)
-		return devnet.Profile(p)
-	}}
+	const orderer = "orderer1.example.com"
+	return target{
+		orderer: devnet.Profile{
+			Endpoint: fmt.Sprintf("127.0.0.1:%d", port), ServerName: orderer,
+			TLSCA: filepath.Join(n.Dir(), "crypto", "ordererOrganizations", "example.com", "orderers", orderer, "tls", "ca.crt"),
+		},
+		profile: func(mspID, user string) devnet.Profile {
+			p, _, err := n.Profile(mspID, user, "probe")
+			require.NoError(t, err)
+			return devnet.Profile(p)
+		},
+	}
 }
 
 // pretty writes what was seen, without the prefix of the keys.

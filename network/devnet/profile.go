@@ -39,3 +39,16 @@ func (n *Network) Profile(mspID, user string) Profile {
 	}
 	return Profile{}
 }
+
+// Orderer returns what a tool needs to reach the orderer itself: endpoint, server name and
+// TLS CA. Clients of the gateway do not.
+func (n *Network) Orderer() Profile {
+	node := n.topology.orderer
+	return Profile{
+		Endpoint:   n.servers[len(n.servers)-1].address,
+		ServerName: node.org.NodeName(node.name),
+		TLSCA:      node.org.TLSCACert(n.topology.root),
+		MSPID:      node.org.MSPID,
+		Channel:    n.config.Channel,
+	}
+}

@@ -35,6 +35,8 @@ import (
 type direct struct {
 	*actor
 	conn    *grpc.ClientConn
+	orderer *grpc.ClientConn
+	open    func(context.Context) (blockStream, error) // of the deliver service that is asked
 	creator []byte
 	sign    fabricidentity.Sign
 }
@@ -45,7 +47,7 @@ func directly(name string, steps func(d *direct)) scenario {
 		p := n.profile("Org1MSP", "User1")
 		id, sign := credentialsOf(t, p)
 		creator := encode(t, &msp.SerializedIdentity{Mspid: id.MspID(), IdBytes: id.Credentials()})
-		d := &direct{actor: newActor(t, p), conn: dial(t, p), creator: creator, sign: sign}
+		d := &direct{actor: newActor(t, p), conn: dial(t, p), orderer: dial(t, n.orderer), creator: creator, sign: sign}
 		steps(d)
 		return d.seen
 	}}
@@ -163,7 +165,21 @@ func directScenarios() []scenario {
 			query("QueryChaincodeDefinitions")
 		}),
 		directly("what is on the ledger", onLedger),
-		directly("the deliver service", deliverRequests),
+		directly("the deliver service", func(d *direct) {
+			d.open = func(ctx context.Context) (blockStream, error) {
+				stream, err := peer.NewDeliverClient(d.conn).Deliver(ctx)
+				return blockStream{stream, func() (blockResponse, error) { return stream.Recv() }}, err
+			}
+			deliverRequests(d)
+		}),
+		directly("the orderer's deliver service", func(d *direct) {
+			d.open = func(ctx context.Context) (blockStream, error) {
+				stream, err := orderer.NewAtomicBroadcastClient(d.orderer).Deliver(ctx)
+				return blockStream{stream, func() (blockResponse, error) { return stream.Recv() }}, err
+			}
+			deliverRequests(d)
+		}),
+		directly("the orderer's broadcast service", broadcasts),
 	}
 }
 
@@ -227,6 +243,70 @@ func outline(path string, group *common.ConfigGroup) []string {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// blockStream is a deliver service's stream, a peer's or an orderer's.
+type blockStream struct {
+	sender
+	receive func() (blockResponse, error)
+}
+
+type sender interface{ Send(*common.Envelope) error }
+
+type blockResponse interface {
+	GetBlock() *common.Block
+	GetStatus() common.Status
+}
+
+// broadcasts sends transactions to the orderer, rightly and wrongly, each on a stream of its own.
+func broadcasts(d *direct) {
+	send := func(envelope *common.Envelope) {
+		stream, err := orderer.NewAtomicBroadcastClient(d.orderer).Broadcast(d.t.Context())
+		require.NoError(d.t, err)
+		require.NoError(d.t, stream.Send(envelope))
+		response, err := stream.Recv()
+		s := failure(err)
+		if err == nil {
+			s = seen{Result: response.GetStatus().String() + " " + mask(response.GetInfo())}
+		}
+		d.saw(s)
+	}
+	good := func() *common.Envelope {
+		content, err := d.endorseQuietly("put", "broadcast", "1").Bytes()
+		require.NoError(d.t, err)
+		return envelopeOf(d.t, content)
+	}
+	signed := func(change func(*common.Payload, *common.ChannelHeader)) {
+		envelope := good()
+		payload := decode(d.t, envelope.GetPayload(), &common.Payload{})
+		header := decode(d.t, payload.GetHeader().GetChannelHeader(), &common.ChannelHeader{})
+		change(payload, header)
+		if payload.Header != nil {
+			payload.Header.ChannelHeader = encode(d.t, header)
+		}
+		content := encode(d.t, payload)
+		send(&common.Envelope{Payload: content, Signature: d.signature(content)})
+	}
+	kind := func(of common.HeaderType) {
+		signed(func(_ *common.Payload, h *common.ChannelHeader) { h.Type = int32(of) })
+	}
+	signed(func(*common.Payload, *common.ChannelHeader) {})
+	signed(func(_ *common.Payload, h *common.ChannelHeader) { h.ChannelId = "absent" })
+	signed(func(_ *common.Payload, h *common.ChannelHeader) { h.ChannelId = "" })
+	signed(func(p *common.Payload, _ *common.ChannelHeader) { p.Header = nil })
+	signed(func(_ *common.Payload, h *common.ChannelHeader) { proto.Reset(h) })
+	signed(func(p *common.Payload, _ *common.ChannelHeader) { p.Header.SignatureHeader = nil })
+	kind(common.HeaderType_CONFIG)
+	kind(common.HeaderType_MESSAGE)
+	kind(common.HeaderType_DELIVER_SEEK_INFO)
+	send(&common.Envelope{})
+	send(&common.Envelope{Payload: []byte("garbage")})
+	unsigned := good()
+	unsigned.Signature = nil
+	send(unsigned)
+	forged := good()
+	forged.Signature = d.signature([]byte("something else"))
+	send(forged)
 }
 
 // seek asks for blocks from start to stop.
@@ -321,13 +401,13 @@ func (d *direct) deliver(requests ...*common.Envelope) string {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), 500*time.Millisecond)
 	defer cancel()
-	stream, err := peer.NewDeliverClient(d.conn).Deliver(ctx)
+	stream, err := d.open(ctx)
 	require.NoError(d.t, err)
 	var told []string
 	for _, request := range requests {
 		require.NoError(d.t, stream.Send(request))
 		for answered := false; !answered; {
-			response, err := stream.Recv()
+			response, err := stream.receive()
 			switch {
 			case errors.Is(err, io.EOF):
 				told = append(told, "ended")

@@ -107,6 +107,13 @@ func (o *Orderer) submit(envelope *common.Envelope) *orderer.BroadcastResponse {
 // check applies an orderer's filters: form, expiry, size, and the Writers policy.
 func (o *Orderer) check(envelope *common.Envelope) (common.Status, error) {
 	headers, err := wire.ParseHeaders(envelope)
+	switch {
+	case err != nil:
+	case headers.Payload.GetHeader() == nil:
+		err = errors.New("header not set")
+	case len(headers.Payload.GetHeader().GetChannelHeader()) == 0:
+		err = errors.New("channel header not set")
+	}
 	if err != nil {
 		return common.Status_BAD_REQUEST, fmt.Errorf("could not determine channel ID: %w", err)
 	}
