@@ -51,6 +51,7 @@ func (r *recorder) functions() []string {
 type shell struct {
 	network  *devnet.Network
 	recorder *recorder
+	leaves   []*kong.Node    // every command
 	tables   map[string]bool // commands that succeeded, by name
 	json     map[string]bool // those that did so with --json
 }
@@ -61,7 +62,10 @@ func newShell(t *testing.T) *shell {
 	t.Helper()
 	code, err := contract.New()
 	require.NoError(t, err)
+	parser, err := kong.New(&cli{}, kong.Name("anchorline"))
+	require.NoError(t, err)
 	s := &shell{
+		leaves:   parser.Model.Leaves(false),
 		recorder: &recorder{Chaincode: code, called: map[string]bool{}},
 		tables:   map[string]bool{}, json: map[string]bool{},
 	}
@@ -127,22 +131,13 @@ func (s *shell) run(t *testing.T, args ...string) result {
 
 // note remembers that a command ran to its end.
 func (s *shell) note(args []string, status int) {
-	for _, leaf := range leaves() {
+	for _, leaf := range s.leaves {
 		name := leaf.FullPath()[len("anchorline "):]
 		if strings.HasPrefix(strings.Join(args, " ")+" ", name+" ") {
 			s.tables[name] = s.tables[name] || status == 0
 			s.json[name] = s.json[name] || (status == 0 && slices.Contains(args, "--json"))
 		}
 	}
-}
-
-// leaves are the commands that do something.
-func leaves() []*kong.Node {
-	parser, err := kong.New(&cli{}, kong.Name("anchorline"), kong.DefaultEnvars("ANCHORLINE"))
-	if err != nil {
-		return nil
-	}
-	return parser.Model.Leaves(false)
 }
 
 // prints runs a command that succeeds and compares what it prints, with times, hashes and ids
@@ -217,7 +212,7 @@ func TestTheShellSpeaksTheWholeLedger(t *testing.T) {
 		}
 	})
 	t.Run("every command that asks the ledger was run, for people and as JSON", func(t *testing.T) {
-		for _, leaf := range leaves() {
+		for _, leaf := range s.leaves {
 			name := leaf.FullPath()[len("anchorline "):]
 			has := func(flag string) bool {
 				return slices.ContainsFunc(leaf.Flags, func(f *kong.Flag) bool { return f.Name == flag })

@@ -5,7 +5,7 @@ package devnet
 import "path/filepath"
 
 // Profile is what a client needs to reach the network as one identity. Paths name PEM files. As
-// JSON it is what `anchorline --fabric` takes.
+// JSON it is what `anchorline up --fabric` takes.
 type Profile struct {
 	Endpoint    string `json:"endpoint"`   // host:port of the organisation's peer
 	ServerName  string `json:"serverName"` // name in the peer's TLS certificate
