@@ -105,6 +105,10 @@ func deviceStory(t *testing.T, s *shell) {
 	s.refuses(t, 1, []string{"NOT_FOUND", "was not registered"}, "user1", "device key-at gate-1 2020-01-01T00:00:00Z")
 	s.refuses(t, 1, []string{"FORBIDDEN"}, "admin2", "device suspend gate-1 --reason envy")
 	s.refuses(t, 2, []string{"--reason"}, "user1", "device suspend gate-1")
+	s.refuses(t, 2, []string{"--reason: want 1 to 256 bytes that say why"}, "user1", "device suspend gate-1 --reason", " ")
+	s.refuses(t, 2, []string{"--lost: want 1 to 256 bytes"}, "user1", "device rotate gate-1 --new-key next.key --lost", strings.Repeat("x", 257))
+	s.refuses(t, 2, []string{`--digest: "zz" is not a SHA-256`}, "user1", "device describe gate-1 --digest zz")
+	s.refuses(t, 2, []string{"--attribute", `got "north"`}, "user1", "device describe gate-1 --attribute north")
 	s.refuses(t, 2, []string{"must be one of"}, "user1", "device list --status lost")
 	s.refuses(t, 2, []string{"--attribute", "want NAME=VALUE"}, "user1", "device list --attribute north")
 }

@@ -104,13 +104,13 @@ func (c *deviceRotateCmd) Run(ctx context.Context, s streams) error {
 type rotationFlags struct {
 	Key    string `help:"The old private key, PEM, which signs the change (default: ID.key of a device, stream.key of a stream)." placeholder:"FILE" xor:"old"`
 	NewKey string `help:"The new private key, PEM, made by 'device new'." required:"" placeholder:"FILE"`
-	Lost   string `help:"The old key is lost: why. Then it does not sign the change." placeholder:"REASON" xor:"old"`
+	Lost   reason `help:"The old key is lost: why. Then it does not sign the change." placeholder:"REASON" xor:"old"`
 }
 
 // rotation makes the request to replace the key of a device or a stream; usual is where its old key
 // is unless a flag says otherwise.
 func (f rotationFlags) rotation(subject reading.Subject, usual string) (ledger.Rotation, error) {
-	r := ledger.Rotation{ID: subject.ID, Reason: f.Lost}
+	r := ledger.Rotation{ID: subject.ID, Reason: string(f.Lost)}
 	next, err := device.ReadKey(f.NewKey)
 	if err != nil {
 		return r, fmt.Errorf("--new-key: %w", err)

@@ -13,7 +13,7 @@ import (
 type descriptionFlags struct {
 	Type      string            `help:"Type of the device." placeholder:"NAME"`
 	Attribute map[string]string `help:"Attribute; repeat for more." placeholder:"NAME=VALUE" mapsep:"none"`
-	Digest    string            `help:"SHA-256, in hexadecimal, of a document that describes the device." placeholder:"HEX"`
+	Digest    digest            `help:"SHA-256, in hexadecimal, of a document that describes the device." placeholder:"HEX"`
 }
 
 type deviceDescribeCmd struct {
@@ -27,14 +27,14 @@ func (deviceDescribeCmd) Help() string { return "What is left out is removed." }
 // Run replaces a device's type, attributes and profile digest.
 func (c *deviceDescribeCmd) Run(ctx context.Context, s streams) error {
 	return c.do(ctx, s, func(ctx context.Context, l *ledger.Client) (record.Device, error) {
-		return l.DescribeDevice(ctx, ledger.Description{ID: c.ID, Type: c.Type, Attributes: c.Attribute, Profile: c.Digest})
+		return l.DescribeDevice(ctx, ledger.Description{ID: c.ID, Type: c.Type, Attributes: c.Attribute, Profile: string(c.Digest)})
 	})
 }
 
 // reasonArgs are what the commands on a device's status take.
 type reasonArgs struct {
 	deviceArgs
-	Reason string `help:"Why; kept on the ledger." required:"" placeholder:"TEXT"`
+	Reason reason `help:"Why; kept on the ledger." required:"" placeholder:"TEXT"`
 }
 
 type deviceSuspendCmd struct{ reasonArgs }
@@ -42,7 +42,7 @@ type deviceSuspendCmd struct{ reasonArgs }
 // Run suspends a device.
 func (c *deviceSuspendCmd) Run(ctx context.Context, s streams) error {
 	return c.do(ctx, s, func(ctx context.Context, l *ledger.Client) (record.Device, error) {
-		return l.SuspendDevice(ctx, c.ID, c.Reason)
+		return l.SuspendDevice(ctx, c.ID, string(c.Reason))
 	})
 }
 
@@ -51,7 +51,7 @@ type deviceResumeCmd struct{ reasonArgs }
 // Run resumes a device.
 func (c *deviceResumeCmd) Run(ctx context.Context, s streams) error {
 	return c.do(ctx, s, func(ctx context.Context, l *ledger.Client) (record.Device, error) {
-		return l.ResumeDevice(ctx, c.ID, c.Reason)
+		return l.ResumeDevice(ctx, c.ID, string(c.Reason))
 	})
 }
 
@@ -68,7 +68,7 @@ func (deviceRevokeCmd) Help() string {
 // Run revokes a device.
 func (c *deviceRevokeCmd) Run(ctx context.Context, s streams) error {
 	return c.do(ctx, s, func(ctx context.Context, l *ledger.Client) (record.Device, error) {
-		return l.RevokeDevice(ctx, c.ID, c.Reason, millis(c.CompromisedSince.Time))
+		return l.RevokeDevice(ctx, c.ID, string(c.Reason), millis(c.CompromisedSince.Time))
 	})
 }
 

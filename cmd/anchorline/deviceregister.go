@@ -24,7 +24,7 @@ type registrationArgs struct {
 func (a *registrationArgs) registration(signer cose.Signer, owner, channel string) (ledger.Registration, error) {
 	proof, err := device.Possession(signer, a.ID, owner, channel)
 	return ledger.Registration{
-		ID: a.ID, Key: signer.Key().Text(), Proof: proof, Type: a.Type, Attributes: a.Attribute, Profile: a.Digest,
+		ID: a.ID, Key: signer.Key().Text(), Proof: proof, Type: a.Type, Attributes: a.Attribute, Profile: string(a.Digest),
 	}, err
 }
 

@@ -59,6 +59,30 @@ func (a *attribute) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// A digest is a SHA-256 in a flag.
+type digest string
+
+// UnmarshalText refuses what is none.
+func (d *digest) UnmarshalText(text []byte) error {
+	*d = digest(text)
+	if record.CheckHash("digest", string(text)) != nil {
+		return fmt.Errorf("%.80q is not a SHA-256: want 64 lower-case hexadecimal digits", text)
+	}
+	return nil
+}
+
+// A reason is why something is done, in a flag.
+type reason string
+
+// UnmarshalText refuses to be told nothing.
+func (r *reason) UnmarshalText(text []byte) error {
+	*r = reason(strings.TrimSpace(string(text)))
+	if *r == "" || len(*r) > record.MaxText {
+		return fmt.Errorf("want 1 to %d bytes that say why", record.MaxText)
+	}
+	return nil
+}
+
 // readLimited reads a file of at most limit bytes; "-" is standard input.
 func (s streams) readLimited(path string, limit int64) ([]byte, error) {
 	if path == "-" {

@@ -128,14 +128,14 @@ func (c *policyHistoryCmd) Run(ctx context.Context, s streams) error {
 
 type policyRevokeCmd struct {
 	ID     string `arg:"" help:"Policy id."`
-	Reason string `help:"Why; kept on the ledger." required:"" placeholder:"TEXT"`
+	Reason reason `help:"Why; kept on the ledger." required:"" placeholder:"TEXT"`
 	ledgerFlags
 }
 
 // Run revokes a policy.
 func (c *policyRevokeCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Policy, error) {
-		return l.RevokePolicy(ctx, c.ID, c.Reason)
+		return l.RevokePolicy(ctx, c.ID, string(c.Reason))
 	}, showPolicy)
 }
 
