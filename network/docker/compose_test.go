@@ -244,24 +244,16 @@ func TestTheBinaryUnderstandsTheEnvironmentOfItsServices(t *testing.T) {
 	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, root+"/cmd/anchorline").CombinedOutput()
 	require.NoError(t, err, string(output))
 
-	bridge := parse(t).Services["bridge"]
-	command := exec.CommandContext(t.Context(), binary, bridge.Command...)
-	command.Dir = t.TempDir()
-	command.Env = environment(bridge)
-	output, err = command.CombinedOutput()
-	require.Error(t, err)
-	require.Contains(t, string(output), "/profile/profile.json")
-	require.Contains(t, string(output), "no such file")
-
-	api := parse(t).Services["api"]
-	command = exec.CommandContext(t.Context(), binary, api.Command...)
-	command.Dir, command.Env = t.TempDir(), environment(api)
-	output, err = command.CombinedOutput()
-	require.Error(t, err)
-	require.Contains(t, string(output), "/profile/profile.json")
-	require.Contains(t, string(output), "no such file")
-
-	for _, s := range []service{bridge, api, parse(t).Services["embedded"]} {
+	services := parse(t).Services
+	for _, name := range []string{"bridge", "api"} {
+		command := exec.CommandContext(t.Context(), binary, services[name].Command...)
+		command.Dir, command.Env = t.TempDir(), environment(services[name])
+		output, err = command.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(output), "/profile/profile.json")
+		require.Contains(t, string(output), "no such file")
+	}
+	for _, s := range []service{services["bridge"], services["api"], services["embedded"]} {
 		help, err := exec.CommandContext(t.Context(), binary, append(s.Command, "--help")...).CombinedOutput()
 		require.NoError(t, err)
 		for variable := range s.Environment {
