@@ -4,6 +4,7 @@ package rest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/anchorline/anchorline/api/rest"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/ledger"
 )
 
 // operation is what the tests read of one.
@@ -176,6 +178,29 @@ func TestTheDescriptionIsServedAndComplete(t *testing.T) {
 	}
 	d.at(t, "#/components/schemas/Problem", &problem)
 	require.Subset(t, problem.Properties.Code.Enum, record.Codes())
+}
+
+func TestTheDescriptionKnowsTheHeadersOfErrors(t *testing.T) {
+	var response struct {
+		Headers map[string]any `json:"headers"`
+	}
+	readDescription(t).at(t, "#/components/responses/Problem", &response)
+	described := slices.Collect(maps.Keys(response.Headers))
+	away := serve(t, &stub{err: &ledger.Error{Step: "evaluate", Kind: ledger.ErrUnavailable, Err: errors.New("away")}})
+	guarded := serve(t, &stub{}, func(c *rest.Config) { c.Tokens = []string{tokenFile(t, "token", strings.Repeat("x", 32))} })
+	sent := map[string]bool{}
+	for _, r := range []reply{get(t, away+"/v1/ledger"), get(t, guarded+"/v1/ledger"), do(t, http.MethodPut, away+"/v1/ledger", nil)} {
+		for name := range r.header {
+			sent[http.CanonicalHeaderKey(name)] = true
+		}
+	}
+	for _, common := range []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options"} {
+		delete(sent, common)
+	}
+	for i, name := range described {
+		described[i] = http.CanonicalHeaderKey(name)
+	}
+	require.ElementsMatch(t, described, slices.Collect(maps.Keys(sent)))
 }
 
 // Every field of a record of the ledger is described, and none that it has not.
