@@ -79,6 +79,7 @@ func TestAProposalWithoutATimeIsRefused(t *testing.T) {
 }
 
 func TestADecisionThatIsTooLargeIsRefused(t *testing.T) {
+	bulky(t)
 	w := newWorld(t)
 	const devices, policies = 150, 90
 	var all []object
@@ -96,6 +97,7 @@ func TestADecisionThatIsTooLargeIsRefused(t *testing.T) {
 }
 
 func TestAnOrganisationHasNoMorePoliciesThanCanDecide(t *testing.T) {
+	bulky(t)
 	w := newWorld(t)
 	w.device("pump-1")
 	for i := range record.MaxPolicies {
@@ -110,6 +112,7 @@ func TestAnOrganisationHasNoMorePoliciesThanCanDecide(t *testing.T) {
 }
 
 func TestADecisionReadsNoOtherOrganisationsDevices(t *testing.T) {
+	bulky(t)
 	w := newWorld(t)
 	w.device("pump-1")
 	w.submit(w.admin1, "policies:Put", object{"id": "share", "text": permitOrg2})

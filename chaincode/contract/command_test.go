@@ -41,7 +41,7 @@ func newCommand(t *testing.T) command {
 	orderer := "orderer.example.com"
 	port := 0
 	if *onFabric {
-		c.site, port = newSite(t), real.port
+		c.site, port = newSite(t), realNet.port
 		orderer = "orderer1.example.com"
 	} else {
 		port, err = findPorts(26000, 27900, 2)

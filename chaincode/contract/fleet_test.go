@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-var fleetOnNetwork = flag.Int("devices", 1_000, "on a network: devices to register and to list; 100000 takes minutes")
+var devicesOnNetwork = flag.Int("devices", fleetOnNetwork, "on a network: devices to register and to list; 100000 takes minutes")
 
 // TestAFleetIsRegisteredTogetherAndListedInSmallMessages registers devices 200 at a time, four
 // transactions at once, and lists them with Fabric's client library as it is, which takes 4 MiB.
@@ -26,10 +26,10 @@ func TestAFleetIsRegisteredTogetherAndListedInSmallMessages(t *testing.T) {
 	began := time.Now()
 	var all errgroup.Group
 	all.SetLimit(atOnce)
-	for first := 0; first < *fleetOnNetwork; first += many {
+	for first := 0; first < *devicesOnNetwork; first += many {
 		all.Go(func() error {
 			var devices []object
-			for i := first; i < min(first+many, *fleetOnNetwork); i++ {
+			for i := first; i < min(first+many, *devicesOnNetwork); i++ {
 				devices = append(devices, w.registration(fmt.Sprintf("device-%06d", i), "Org1MSP", newSigner(t, "EdDSA")))
 			}
 			p := w.ledger.Propose(w.cc, w.admin1, "devices:RegisterMany", text(t, object{"devices": devices}))
@@ -43,7 +43,7 @@ func TestAFleetIsRegisteredTogetherAndListedInSmallMessages(t *testing.T) {
 		})
 	}
 	require.NoError(t, all.Wait())
-	t.Logf("%d devices registered in %.1f s", *fleetOnNetwork, time.Since(began).Seconds())
+	t.Logf("%d devices registered in %.1f s", *devicesOnNetwork, time.Since(began).Seconds())
 
 	began = time.Now()
 	client := contractFor(t, w.site.profile("Org2MSP", "User1"))
@@ -69,8 +69,8 @@ func TestAFleetIsRegisteredTogetherAndListedInSmallMessages(t *testing.T) {
 			break
 		}
 	}
-	require.Equal(t, *fleetOnNetwork, seen)
-	require.Equal(t, (*fleetOnNetwork+page-1)/page, pages)
+	require.Equal(t, *devicesOnNetwork, seen)
+	require.Equal(t, (*devicesOnNetwork+page-1)/page, pages)
 	t.Logf("listed in %.1f s: %d pages of at most %d bytes, the first in %d ms, the last in %d ms",
 		time.Since(began).Seconds(), pages, largest, first.Milliseconds(), last.Milliseconds())
 }

@@ -61,7 +61,7 @@ func newRogueNetwork(t *testing.T) *network {
 	require.NoError(t, err)
 	if *onFabric {
 		inParallel(t)
-		return clientsOf(t, real.site(t, anyOf("Org1MSP", "Org2MSP"), func(admin *networktest.Admin) {
+		return clientsOf(t, realNet.site(t, anyOf("Org1MSP", "Org2MSP"), func(admin *networktest.Admin) {
 			if admin.Identity.MSP == "Org1MSP" {
 				admin.Package = serveInProcess(t, admin.Identity, rogue.Chaincode{Chaincode: cc})
 			}
@@ -78,7 +78,7 @@ func newRogueNetwork(t *testing.T) *network {
 func serveInProcess(t *testing.T, admin ledgertest.Identity, cc shim.Chaincode) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	id, err := real.channel.Install(admin, fmt.Sprint("in-process-", real.names.Add(1)), networktest.Connection{
+	id, err := realNet.channel.Install(admin, fmt.Sprint("in-process-", realNet.names.Add(1)), networktest.Connection{
 		Address: listener.Addr().String(), DialTimeout: "10s",
 	})
 	require.NoError(t, err)

@@ -35,8 +35,8 @@ type realNetwork struct {
 	names atomic.Int64
 }
 
-// real is nil unless this run is on a real network.
-var real *realNetwork
+// realNet is nil unless this run is on a real network.
+var realNet *realNetwork
 
 // startReal starts a real network with our chaincode on it, by the scripts that operators use.
 func startReal() (*realNetwork, error) {

@@ -38,7 +38,7 @@ func TestRealPeersReachTheServiceOverTLSAndMutualTLS(t *testing.T) {
 		"mutual TLS, no certificate": {idVariable: "CHAINCODE_ID", mutual: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			site := real.site(t, nil, s.serve(t, binary))
+			site := realNet.site(t, nil, s.serve(t, binary))
 			ledger, admin := site.ledger(t), site.org1.Admin(t)
 			if s.works {
 				p, code := ledger.Submit(nil, admin, "roles:Grant", `{"role":"bridge","unit":"bridges"}`)
@@ -55,7 +55,7 @@ func TestRealPeersReachTheServiceOverTLSAndMutualTLS(t *testing.T) {
 // serve runs the chaincode with the certificate of a peer, configured by the environment alone, and
 // installs its package on both peers.
 func (s tlsSetting) serve(t *testing.T, binary string) func(*networktest.Admin) {
-	crypto := filepath.Join(real.network.Dir(), "crypto", "peerOrganizations", "org1.example.com")
+	crypto := filepath.Join(realNet.network.Dir(), "crypto", "peerOrganizations", "org1.example.com")
 	server := filepath.Join(crypto, "peers", "peer0.org1.example.com", "tls")
 	client := filepath.Join(crypto, "users", "Admin@org1.example.com", "tls")
 	ca := filepath.Join(server, "ca.crt")
@@ -66,10 +66,10 @@ func (s tlsSetting) serve(t *testing.T, binary string) func(*networktest.Admin) 
 		connection.ClientCert = string(readFile(t, filepath.Join(client, "client.crt")))
 		connection.ClientKey = string(readFile(t, filepath.Join(client, "client.key")))
 	}
-	label, started := fmt.Sprint("tls-", real.names.Add(1)), false
+	label, started := fmt.Sprint("tls-", realNet.names.Add(1)), false
 	return func(admin *networktest.Admin) {
 		var err error
-		admin.Package, err = real.channel.Install(admin.Identity, label, connection)
+		admin.Package, err = realNet.channel.Install(admin.Identity, label, connection)
 		require.NoError(t, err)
 		if started {
 			return // the package is the same on both peers, and so is the service

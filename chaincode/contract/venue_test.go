@@ -42,13 +42,13 @@ func run(m *testing.M) int {
 	}
 	began := time.Now()
 	var err error
-	real, err = startReal()
+	realNet, err = startReal()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "real network:", err)
 		return 1
 	}
 	defer func() {
-		if err := real.stop(); err != nil {
+		if err := realNet.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "real network:", err)
 		}
 	}()
@@ -86,7 +86,7 @@ func newSite(t testing.TB) site {
 	t.Helper()
 	inParallel(t)
 	if *onFabric {
-		return real.site(t, nil)
+		return realNet.site(t, nil)
 	}
 	return newDevnet(t, func(*devnet.Config) {})
 }
@@ -117,6 +117,14 @@ func needNetwork(t testing.TB) {
 	t.Helper()
 	if !onNetwork() {
 		t.Skip("SKIPPED HERE: it runs on a network, see TestTheSuiteOnTheEmbeddedNetwork and -fabric")
+	}
+}
+
+// bulky marks a test that is about volume. Under the race detector it runs in memory only.
+func bulky(t testing.TB) {
+	t.Helper()
+	if raceDetector {
+		inMemory(t, "the race detector makes volume slow on a network")
 	}
 }
 
@@ -151,7 +159,7 @@ func TestTheSuiteOnARealNetwork(t *testing.T) {
 	if !*onFabric {
 		t.Skip("SKIPPED, NOT TESTED ON REAL FABRIC: run go test ./chaincode/contract -fabric with FABRIC_BIN set")
 	}
-	require.NoError(t, real.network.Status(t.Context()), "this run is on a real network, and all of its nodes live")
+	require.NoError(t, realNet.network.Status(t.Context()), "this run is on a real network, and all of its nodes live")
 }
 
 // newDevnet starts an embedded network for one test.
@@ -160,6 +168,7 @@ func newDevnet(t testing.TB, change func(*devnet.Config)) site {
 	dir := t.TempDir()
 	cfg := devnet.Default(dir)
 	cfg.BatchTimeout = 10 * time.Millisecond
+	cfg.ExecuteTimeout = 5 * time.Minute // a busy machine and the race detector are slow together
 	change(&cfg)
 	n, err := devnet.Start(context.Background(), cfg)
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ type realNetwork struct {
 	names   int
 }
 
-var real realNetwork
+var shared realNetwork
 
 // name gives a test a chaincode name of its own and so an empty state, and returns the connection
 // profiles for it.

@@ -35,7 +35,7 @@ type Network struct {
 // there is one, and fails when a test left a goroutine behind.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if !real.stopped() {
+		if !shared.stopped() {
 			code = 1
 		}
 		os.Exit(code) //nolint:forbidigo // it is the end of TestMain
@@ -47,7 +47,7 @@ func Start(t testing.TB) *Network {
 	t.Helper()
 	n := &Network{t: t}
 	if *onFabric {
-		n.profile = real.name(t)
+		n.profile = shared.name(t)
 	} else {
 		n.embedded = embedded(t)
 		n.profile = n.embedded.Profile
