@@ -41,11 +41,17 @@ func TestVictim(t *testing.T) {
 	select {} // until killed
 }
 
-// victim runs the helper until kill is called.
-func victim(t *testing.T, dir string) (devnet.Profile, func()) {
+func victimCommand(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVictim$", "-test.timeout=60s")
 	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	return cmd
+}
+
+// victim runs the helper until kill is called.
+func victim(t *testing.T, dir string) (devnet.Profile, func()) {
+	t.Helper()
+	cmd := victimCommand(t, dir)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -119,4 +125,22 @@ func TestKilledAtAnyMomentTheLedgerContinues(t *testing.T) {
 	bytes, err := n.Bytes()
 	require.NoError(t, err)
 	require.Positive(t, bytes)
+}
+
+// TestKilledWhileItIsMadeTheNetworkIsMadeAgain kills a process that makes identities and the
+// first block: the next start makes what is missing.
+func TestKilledWhileItIsMadeTheNetworkIsMadeAgain(t *testing.T) {
+	for range 3 {
+		dir := t.TempDir()
+		for range 3 {
+			cmd := victimCommand(t, dir)
+			require.NoError(t, cmd.Start())
+			time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond) // the moment of death is what varies
+			require.NoError(t, cmd.Process.Kill())
+			_ = cmd.Wait() // its status is that it was killed
+		}
+		n := start(t, func(cfg *devnet.Config) { cfg.Dir = dir })
+		submit(t, contractOf(t, n), "put", "a", "1")
+		require.NoError(t, n.Close())
+	}
 }
