@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,6 +52,18 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	must(t, dir, "", "device", "new", "next", "--key", "next.key")
 	must(t, dir, "", "device", "rotate", id, "--new-key", "next.key", "--profile", profileOf())
 
+	// Devices sign for themselves, and a registrar registers them by the file.
+	var requests strings.Builder
+	for _, n := range []string{"a", "b"} {
+		must(t, dir, "", "device", "new", id+n)
+		requests.WriteString(must(t, dir, "", "device", "request", id+n, "--owner", "Org1MSP", "--channel", "mychannel", "--attribute", "row="+id))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "row.jsonl"), []byte(requests.String()), 0o600))
+	require.Contains(t, must(t, dir, "", "device", "import", "row.jsonl", "--profile", profileOf()), "2 devices registered, 0 were before")
+	require.Contains(t, must(t, dir, "", "device", "import", "row.jsonl", "--profile", profileOf()), "0 devices registered, 2 were before")
+	require.Equal(t, 3, strings.Count(must(t, dir, "", "device", "list", "--attribute", "row="+id, "--profile", profileOf()), "\n"))
+	require.Contains(t, must(t, dir, "", "device", "key-at", id, time.Now().UTC().Add(time.Hour).Format(time.RFC3339), "--profile", profileOf()), "trusted      yes")
+
 	// A policy lets the other organisation read, until it is revoked.
 	text := `permit (principal in Organisation::"Org2MSP", action == Action::"read", resource == Device::"` + id + `");`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "p.cedar"), []byte(text), 0o600))
@@ -59,6 +72,11 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	require.Contains(t, out, "deny")
 	must(t, dir, "", "policy", "put", id, "p.cedar", "--profile", otherProfile("org1-admin"))
 	require.Contains(t, must(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2")), "allow")
+	out, status = command(t, dir, "", "access", "request", "read", "--owner", "Org1MSP", "--attribute", "row="+id, "--profile", otherProfile("org2"))
+	require.Equal(t, 1, status, out)
+	require.Contains(t, must(t, dir, "", "access", "request", "read", id, "--purpose", "of "+id, "--profile", otherProfile("org2")), "asked by  Org2MSP")
+	require.Contains(t, must(t, dir, "", "access", "list", "--profile", profileOf()), "of "+id)
+	require.Contains(t, must(t, dir, "", "policy", "history", id, "--profile", profileOf()), id+"  1         yes")
 	require.Contains(t, must(t, dir, "", "policy", "list", "--profile", otherProfile("org2")), id)
 	require.Contains(t, must(t, dir, "", "policy", "show", id, "--owner", "Org1MSP", "--profile", profileOf()), id)
 	must(t, dir, "", "policy", "revoke", id, "--reason", "over", "--profile", otherProfile("org1-admin"))
@@ -75,6 +93,12 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	require.Contains(t, must(t, dir, "", "stream", "list", "--profile", profileOf()), stream)
 	require.Contains(t, must(t, dir, "", "anchor", "list", stream, "--profile", profileOf()), "NUMBER")
 	require.Contains(t, must(t, dir, "", "anchor", "show", stream, "1", "--json", "--profile", profileOf()), `"number": 1`)
+	now := time.Now().UTC()
+	require.Contains(t, must(t, dir, "", "anchor", "list", stream, "--since", now.Add(-time.Hour).Format(time.RFC3339), "--profile", profileOf()), stream)
+	must(t, dir, "", "anchor", "list", "--day", now.Format(time.DateOnly), "--profile", profileOf())
+	require.Contains(t, must(t, dir, "", "stream", "show", stream, "--profile", profileOf()), "head    batch ")
+	require.Contains(t, must(t, dir, "", "consortium", "show", "--profile", profileOf()), "terms in force: Org1MSP, Org2MSP; ")
+	must(t, dir, "", "equivocation", "list", "--stream", stream, "--profile", profileOf())
 	require.Contains(t, must(t, dir, "", "anchor", "head", stream, "--profile", profileOf()), "stands at batch")
 	p.interrupt()
 	require.Zero(t, p.wait(), p.output())
