@@ -75,12 +75,10 @@ func (g *Gateway) evaluators(ctx context.Context, t target, organisations []stri
 // result is the response with the payload that was endorsed.
 func result(response *peer.ProposalResponse) *peer.Response {
 	out := response.GetResponse()
-	payload, err := wire.Decode(response.GetPayload(), &peer.ProposalResponsePayload{})
-	if err != nil {
-		return out
-	}
-	action, err := wire.Decode(payload.GetExtension(), &peer.ChaincodeAction{})
-	if err != nil {
+	var d wire.Decoder
+	payload := wire.Read(&d, response.GetPayload(), &peer.ProposalResponsePayload{})
+	action := wire.Read(&d, payload.GetExtension(), &peer.ChaincodeAction{})
+	if d.Err != nil {
 		return out
 	}
 	out.Payload = action.GetResponse().GetPayload()
@@ -101,27 +99,15 @@ func parseTarget(signed *peer.SignedProposal) (t target, err error) {
 	if len(signed.GetProposalBytes()) == 0 {
 		return t, errors.New("a signed proposal is required")
 	}
-	proposal, err := wire.Decode(signed.GetProposalBytes(), &peer.Proposal{})
-	if err != nil {
-		return t, err
-	}
-	if t.header, err = wire.Decode(proposal.GetHeader(), &common.Header{}); err != nil {
-		return t, err
-	}
-	channel, err := wire.Decode(t.header.GetChannelHeader(), &common.ChannelHeader{})
-	if err != nil {
-		return t, err
-	}
-	if t.payload, err = wire.Decode(proposal.GetPayload(), &peer.ChaincodeProposalPayload{}); err != nil {
-		return t, err
-	}
-	if t.spec, err = wire.Decode(t.payload.GetInput(), &peer.ChaincodeInvocationSpec{}); err != nil {
-		return t, err
-	}
-	t.channel = channel.GetChannelId()
+	var d wire.Decoder
+	proposal := wire.Read(&d, signed.GetProposalBytes(), &peer.Proposal{})
+	t.header = wire.Read(&d, proposal.GetHeader(), &common.Header{})
+	t.channel = wire.Read(&d, t.header.GetChannelHeader(), &common.ChannelHeader{}).GetChannelId()
+	t.payload = wire.Read(&d, proposal.GetPayload(), &peer.ChaincodeProposalPayload{})
+	t.spec = wire.Read(&d, t.payload.GetInput(), &peer.ChaincodeInvocationSpec{})
 	t.chaincode = t.spec.GetChaincodeSpec().GetChaincodeId().GetName()
 	t.transient = len(t.payload.GetTransientMap()) > 0
-	return t, nil
+	return t, d.Err
 }
 
 // complete checks that the target names everything an evaluation needs.

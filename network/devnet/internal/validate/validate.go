@@ -78,7 +78,7 @@ func (v *Validator) parse(content []byte) *transaction {
 	if err != nil {
 		return &transaction{code: peer.TxValidationCode_BAD_PAYLOAD}
 	}
-	tx := &transaction{Transaction: &wire.Transaction{Channel: headers.Channel}}
+	tx := &transaction{Transaction: &wire.Transaction{Headers: headers}}
 	if !wellFormed(headers) {
 		tx.code = peer.TxValidationCode_BAD_COMMON_HEADER
 		return tx

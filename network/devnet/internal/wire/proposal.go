@@ -25,45 +25,35 @@ type Proposal struct {
 
 // ParseProposal takes a signed proposal apart and computes its hash.
 func ParseProposal(signed *peer.SignedProposal) (*Proposal, error) {
-	proposal, err := Decode(signed.GetProposalBytes(), &peer.Proposal{})
-	if err != nil {
-		return nil, err
-	}
-	p := &Proposal{Signed: signed}
-	if p.Header, err = Decode(proposal.GetHeader(), &common.Header{}); err != nil {
-		return nil, err
-	}
-	if p.Channel, err = Decode(p.Header.GetChannelHeader(), &common.ChannelHeader{}); err != nil {
-		return nil, err
-	}
-	if p.Signature, err = Decode(p.Header.GetSignatureHeader(), &common.SignatureHeader{}); err != nil {
-		return nil, err
-	}
-	extension, err := Decode(p.Channel.GetExtension(), &peer.ChaincodeHeaderExtension{})
-	if err != nil {
-		return nil, err
-	}
-	if extension.GetChaincodeId() == nil {
+	var d Decoder
+	proposal := Read(&d, signed.GetProposalBytes(), &peer.Proposal{})
+	p := &Proposal{Signed: signed, Header: Read(&d, proposal.GetHeader(), &common.Header{})}
+	p.Channel = Read(&d, p.Header.GetChannelHeader(), &common.ChannelHeader{})
+	p.Signature = Read(&d, p.Header.GetSignatureHeader(), &common.SignatureHeader{})
+	extension := Read(&d, p.Channel.GetExtension(), &peer.ChaincodeHeaderExtension{})
+	p.Chaincode = extension.GetChaincodeId().GetName()
+	switch {
+	case d.Err != nil:
+		return nil, d.Err
+	case extension.GetChaincodeId() == nil:
 		return nil, errors.New("ChaincodeHeaderExtension.ChaincodeId is nil")
-	}
-	if p.Chaincode = extension.GetChaincodeId().GetName(); p.Chaincode == "" {
+	case p.Chaincode == "":
 		return nil, errors.New("ChaincodeHeaderExtension.ChaincodeId.Name is empty")
 	}
 	return p, p.parsePayload(proposal.GetPayload())
 }
 
-func (p *Proposal) parsePayload(content []byte) (err error) {
-	if p.Payload, err = Decode(content, &peer.ChaincodeProposalPayload{}); err != nil {
-		return err
-	}
-	spec, err := Decode(p.Payload.GetInput(), &peer.ChaincodeInvocationSpec{})
-	if err != nil {
-		return err
-	}
-	if spec.GetChaincodeSpec() == nil {
+func (p *Proposal) parsePayload(content []byte) error {
+	var d Decoder
+	p.Payload = Read(&d, content, &peer.ChaincodeProposalPayload{})
+	spec := Read(&d, p.Payload.GetInput(), &peer.ChaincodeInvocationSpec{}).GetChaincodeSpec()
+	p.Input = spec.GetInput()
+	switch {
+	case d.Err != nil:
+		return d.Err
+	case spec == nil:
 		return errors.New("chaincode invocation spec did not contain chaincode spec")
-	}
-	if p.Input = spec.GetChaincodeSpec().GetInput(); p.Input == nil {
+	case p.Input == nil:
 		return errors.New("chaincode input did not contain any input")
 	}
 	visible, err := VisiblePayload(p.Payload)
@@ -81,8 +71,4 @@ func VisiblePayload(payload *peer.ChaincodeProposalPayload) ([]byte, error) {
 		return nil, fmt.Errorf("could not marshal non-transient portion of payload: %w", err)
 	}
 	return content, nil
-}
-
-func errActions(count int) error {
-	return fmt.Errorf("only one action per transaction is supported, tx contains %d", count)
 }

@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"fmt"
+
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -10,10 +12,8 @@ import (
 
 // Transaction is an endorser transaction taken out of its envelopes.
 type Transaction struct {
-	Envelope  *common.Envelope
-	Payload   *common.Payload
-	Channel   *common.ChannelHeader
-	Signature *common.SignatureHeader
+	*Headers
+	Envelope *common.Envelope
 
 	ActionHeader    []byte // the action's signature header
 	ProposalPayload []byte // the proposal's payload without transient data
@@ -34,19 +34,11 @@ type Headers struct {
 
 // ParseHeaders takes the headers out of an envelope.
 func ParseHeaders(envelope *common.Envelope) (*Headers, error) {
-	payload, err := Decode(envelope.GetPayload(), &common.Payload{})
-	if err != nil {
-		return nil, err
-	}
-	channel, err := Decode(payload.GetHeader().GetChannelHeader(), &common.ChannelHeader{})
-	if err != nil {
-		return nil, err
-	}
-	signature, err := Decode(payload.GetHeader().GetSignatureHeader(), &common.SignatureHeader{})
-	if err != nil {
-		return nil, err
-	}
-	return &Headers{Payload: payload, Channel: channel, Signature: signature}, nil
+	var d Decoder
+	h := &Headers{Payload: Read(&d, envelope.GetPayload(), &common.Payload{})}
+	h.Channel = Read(&d, h.Payload.GetHeader().GetChannelHeader(), &common.ChannelHeader{})
+	h.Signature = Read(&d, h.Payload.GetHeader().GetSignatureHeader(), &common.SignatureHeader{})
+	return h, d.Err
 }
 
 // ParseTransaction takes an endorser transaction of one action apart.
@@ -55,34 +47,25 @@ func ParseTransaction(envelope *common.Envelope) (*Transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx := &Transaction{Envelope: envelope, Payload: h.Payload, Channel: h.Channel, Signature: h.Signature}
 	body, err := Decode(h.Payload.GetData(), &peer.Transaction{})
 	if err != nil {
 		return nil, err
 	}
 	if len(body.GetActions()) != 1 {
-		return nil, errActions(len(body.GetActions()))
+		return nil, fmt.Errorf("only one action per transaction is supported, tx contains %d", len(body.GetActions()))
 	}
-	tx.ActionHeader = body.GetActions()[0].GetHeader()
-	action, err := Decode(body.GetActions()[0].GetPayload(), &peer.ChaincodeActionPayload{})
-	if err != nil {
-		return nil, err
+	var d Decoder
+	action := Read(&d, body.GetActions()[0].GetPayload(), &peer.ChaincodeActionPayload{})
+	tx := &Transaction{
+		Headers: h, Envelope: envelope, ActionHeader: body.GetActions()[0].GetHeader(),
+		ProposalPayload: action.GetChaincodeProposalPayload(),
+		ResponsePayload: action.GetAction().GetProposalResponsePayload(),
+		Endorsements:    action.GetAction().GetEndorsements(),
 	}
-	tx.ProposalPayload = action.GetChaincodeProposalPayload()
-	tx.ResponsePayload = action.GetAction().GetProposalResponsePayload()
-	tx.Endorsements = action.GetAction().GetEndorsements()
-	return tx, tx.parseResponse()
-}
-
-func (tx *Transaction) parseResponse() (err error) {
-	if tx.Response, err = Decode(tx.ResponsePayload, &peer.ProposalResponsePayload{}); err != nil {
-		return err
-	}
-	if tx.Action, err = Decode(tx.Response.GetExtension(), &peer.ChaincodeAction{}); err != nil {
-		return err
-	}
-	tx.Results, err = Decode(tx.Action.GetResults(), &rwset.TxReadWriteSet{})
-	return err
+	tx.Response = Read(&d, tx.ResponsePayload, &peer.ProposalResponsePayload{})
+	tx.Action = Read(&d, tx.Response.GetExtension(), &peer.ChaincodeAction{})
+	tx.Results = Read(&d, tx.Action.GetResults(), &rwset.TxReadWriteSet{})
+	return tx, d.Err
 }
 
 // Event is the chaincode event of the transaction, nil when it has none.

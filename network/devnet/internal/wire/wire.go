@@ -71,3 +71,15 @@ func Decode[M proto.Message](content []byte, message M) (M, error) {
 	}
 	return message, nil
 }
+
+// Decoder keeps the first error of the messages that are read with it, so that messages inside
+// messages are taken out one after the other. The zero value is ready.
+type Decoder struct{ Err error }
+
+// Read decodes a message, unless one before it was malformed.
+func Read[M proto.Message](d *Decoder, content []byte, message M) M {
+	if d.Err == nil {
+		_, d.Err = Decode(content, message)
+	}
+	return message
+}
