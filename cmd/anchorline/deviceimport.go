@@ -89,6 +89,7 @@ func (c *deviceImportCmd) rows(s streams, p ledger.Profile) ([]importRow, error)
 func (c *deviceImportCmd) register(ctx context.Context, s streams, l *ledger.Client, rows []importRow) (importResult, error) {
 	result := importResult{File: c.File, Devices: len(rows)}
 	progress := newProgress(s.err, len(rows))
+	defer progress.end()
 	for rest := rows; len(rest) > 0; {
 		n := batchOf(rest)
 		done, err := c.registerBatch(ctx, l, rest[:n])
@@ -153,33 +154,4 @@ func sizeOf(r ledger.Registration) int {
 		return 0
 	}
 	return len(text)
-}
-
-// A progress says how far a long work is: on a terminal in place, else by a line for each twentieth.
-type progress struct {
-	out      io.Writer
-	total    int
-	shown    int
-	terminal bool
-}
-
-func newProgress(out io.Writer, total int) *progress {
-	return &progress{out: out, total: total, terminal: isTerminal(out)}
-}
-
-func (p *progress) show(done int) {
-	const steps = 20
-	if p.total <= ledger.MaxRegistrations {
-		return // it is over before anybody wonders
-	}
-	switch step := done * steps / p.total; {
-	case p.terminal:
-		fmt.Fprintf(p.out, "\r%d of %d devices", done, p.total)
-		if done == p.total {
-			fmt.Fprintln(p.out)
-		}
-	case step > p.shown:
-		p.shown = step
-		fmt.Fprintf(p.out, "%d of %d devices\n", done, p.total)
-	}
 }

@@ -167,3 +167,26 @@ func TestABatchFitsIntoARequest(t *testing.T) {
 	rows[0].size = 2 * record.MaxDocument
 	require.Equal(t, 1, batchOf(rows), "what is too large by itself is for the ledger to refuse")
 }
+
+func TestProgressStaysOnOneLineOfATerminal(t *testing.T) {
+	for _, c := range []struct {
+		terminal bool
+		total    int
+		done     []int
+		want     string
+	}{
+		{true, 1000, []int{200, 400}, "\r200 of 1000 devices\r400 of 1000 devices\n"},
+		{true, 1000, nil, ""},
+		{true, 200, []int{200}, ""},
+		{false, 100_000, []int{200, 4_800, 5_000, 5_200, 100_000}, "5000 of 100000 devices\n100000 of 100000 devices\n"},
+	} {
+		var out strings.Builder
+		p := newProgress(&out, c.total)
+		p.terminal = c.terminal
+		for _, done := range c.done {
+			p.show(done)
+		}
+		p.end()
+		require.Equal(t, c.want, out.String())
+	}
+}
