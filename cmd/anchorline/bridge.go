@@ -5,10 +5,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -90,14 +89,14 @@ type bridgeQuarantineCmd struct {
 }
 
 // Run lists what was refused, and why.
-func (c *bridgeQuarantineCmd) Run(io streams) error {
-	s, err := spool.Open(filepath.Join(c.Data, "spool.db"), c.Stream)
+func (c *bridgeQuarantineCmd) Run(s streams) error {
+	store, err := spool.Open(filepath.Join(c.Data, "spool.db"), c.Stream)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer store.Close()
 	messages := []spool.QuarantinedMessage{}
-	err = s.Quarantine(func(_ uint64, m spool.QuarantinedMessage) bool {
+	err = store.Quarantine(func(_ uint64, m spool.QuarantinedMessage) bool {
 		if len(messages) == c.Limit {
 			return false
 		}
@@ -107,15 +106,13 @@ func (c *bridgeQuarantineCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(io.out, messages)
-	}
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RECEIVED\tTOPIC\tBYTES\tREASON\tDETAIL")
-	for _, m := range messages {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", stamp(m.Received), m.Topic, m.Size, m.Reason, m.Detail)
-	}
-	return w.Flush()
+	return output(s, c.JSON, messages, showQuarantine)
+}
+
+func showQuarantine(out io.Writer, messages []spool.QuarantinedMessage) error {
+	return table(out, "messages in quarantine", "RECEIVED\tTOPIC\tBYTES\tREASON\tDETAIL", messages, func(m spool.QuarantinedMessage) []any {
+		return []any{stamp(m.Received), m.Topic, m.Size, m.Reason, m.Detail}
+	})
 }
 
 // brokerFlags are the rest of what an MQTT broker may ask for.

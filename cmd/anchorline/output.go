@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // table prints rows under a heading whose columns are parted by tabs, or says that there are no
@@ -35,13 +36,23 @@ func line(w io.Writer, cells []any) {
 		if i > 0 {
 			fmt.Fprint(w, "\t")
 		}
-		text := fmt.Sprint(cell)
+		text := printable(fmt.Sprint(cell))
 		if text == "" {
 			text = "-"
 		}
 		fmt.Fprint(w, text)
 	}
 	fmt.Fprintln(w)
+}
+
+// printable replaces what would steer a terminal: some of what is shown was written by strangers.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // A field is a line of a record that is shown by itself.
@@ -54,7 +65,7 @@ type field struct {
 func details(out io.Writer, fields ...field) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range fields {
-		if text := fmt.Sprint(f.value); text != "" {
+		if text := printable(fmt.Sprint(f.value)); text != "" {
 			fmt.Fprintf(w, "%s\t%s\n", f.name, text)
 		}
 	}
