@@ -3,6 +3,7 @@
 package bridge_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"encoding/base64"
@@ -164,10 +165,20 @@ func TestAFolderThatDidNotWriteTheStreamIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	w.cfg.Dir = t.TempDir() // the disk was lost, only the key was kept
 	require.NoError(t, os.WriteFile(filepath.Join(w.cfg.Dir, "stream.key"), key, 0o600))
-	other, err := bridge.Open(w.cfg, w.ledger, quiet)
+	var log bytes.Buffer
+	other, err := bridge.Open(w.cfg, w.ledger, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	defer other.Close()
 	require.ErrorIs(t, other.Run(t.Context()), bridge.ErrDiverged)
+	require.Contains(t, log.String(), "the archive lacks a batch")
+
+	w.cfg.Dir = t.TempDir() // and without the key
+	other, err = bridge.Open(w.cfg, w.ledger, quiet)
+	require.NoError(t, err)
+	defer other.Close()
+	err = other.Run(t.Context())
+	require.ErrorIs(t, err, ledger.ErrAlreadyExists)
+	require.ErrorContains(t, err, "stream rotate-key")
 }
 
 func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/anchorline/anchorline/bridge/spool"
@@ -71,11 +72,14 @@ func (b *Bridge) openStream(ctx context.Context) error {
 	began := time.Now()
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		_, err := b.ledger.OpenStream(ctx, request)
-		if errors.Is(err, ledger.ErrConflict) {
-			return fmt.Errorf("%w: put the one that the ledger has into %s: %w", ErrKeyReplaced, b.cfg.keyFile(), err)
-		}
-		if err == nil {
+		switch {
+		case err == nil:
 			err = b.agree(ctx)
+		case errors.Is(err, ledger.ErrConflict):
+			return fmt.Errorf("%w: put the one that the ledger has into %s: %w", ErrKeyReplaced, b.cfg.keyFile(), err)
+		case errors.Is(err, ledger.ErrAlreadyExists):
+			return fmt.Errorf("%w. If stream %s is ours, this is not its key (%s) or not its identity: restore the key or replace it (anchorline stream rotate-key), "+
+				"let this identity in (anchorline stream set-bridge), or choose another stream id", err, b.cfg.Stream, b.cfg.keyFile())
 		}
 		catchingUp := errors.Is(err, errBehind) && time.Since(began) < catchUp
 		if err == nil || (!ledger.Passing(err) && !catchingUp) {
@@ -111,6 +115,9 @@ func (b *Bridge) agree(ctx context.Context) error {
 		return err
 	}
 	inFlight := latest.State == spool.Sealed || latest.State == spool.Prepared
+	if err := b.archived(head.Number); err != nil {
+		return err
+	}
 	switch {
 	case head.Number == latest.Number:
 		return b.sameHead(head, latest, func(a record.Anchor) string { return a.HashText() })
@@ -123,6 +130,23 @@ func (b *Bridge) agree(ctx context.Context) error {
 	}
 	return fmt.Errorf("%w: stream %s stands at batch %d on the ledger and at %d in %s: use the folder that wrote it, or another stream id",
 		diverged, b.cfg.Stream, head.Number, latest.Number, b.cfg.Dir)
+}
+
+// archived warns of batches that are on the ledger and not in the folder any more: anchoring goes on
+// without them, statements of their readings do not.
+func (b *Bridge) archived(head uint64) error {
+	for _, number := range []uint64{1, head} {
+		there, err := b.archive.Has(number)
+		if err != nil {
+			return err
+		}
+		if head > 0 && !there {
+			b.logger.Warn("the archive lacks a batch that the ledger has: restore it from a backup, or its readings can be proven by their receipts only; "+
+				"anchorline audit archive names every batch that is missing", "batch", number, "archive", filepath.Join(b.cfg.Dir, "archive"))
+			return nil
+		}
+	}
+	return nil
 }
 
 // sameHead compares the hash of the ledger's head with what the newest batch says it is.

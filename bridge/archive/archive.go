@@ -126,16 +126,25 @@ func (a *Archive) Statement(number, index uint64) ([]byte, error) {
 	return receipt.NewStatement(p.batch.Entries[index].Reading, r, p.batch.Anchor)
 }
 
+// Has reports whether the archive holds a batch.
+func (a *Archive) Has(number uint64) (bool, error) {
+	_, err := os.Stat(a.batchPath(number))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("archive: %w", err)
+	}
+	return true, nil
+}
+
 // Last returns the highest number up to which the archive holds every batch, 0 for none.
 func (a *Archive) Last() (uint64, error) {
 	var n uint64
 	for {
-		_, err := os.Stat(a.batchPath(n + 1))
-		if errors.Is(err, os.ErrNotExist) {
-			return n, nil
-		}
-		if err != nil {
-			return 0, fmt.Errorf("archive: %w", err)
+		there, err := a.Has(n + 1)
+		if err != nil || !there {
+			return n, err
 		}
 		n++
 	}

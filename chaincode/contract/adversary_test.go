@@ -221,7 +221,8 @@ func TestALongHistoryComesInPagesThatCanBeSent(t *testing.T) {
 		for j := range record.MaxAttributes {
 			attributes[fmt.Sprint("a", j)] = fmt.Sprint(i, strings.Repeat("x", record.MaxText-10))
 		}
-		w.submit(w.admin1, "devices:SetAttributes", object{"id": "pump-1", "attributes": attributes})
+		p := w.ledger.Propose(w.cc, w.admin1, "devices:SetAttributes", text(t, object{"id": "pump-1", "attributes": attributes}))
+		require.Equal(t, peer.TxValidationCode_VALID, w.ledger.Commit(p, w.ledger.Organisations...))
 	}
 	found, pages := 0, 0
 	for after := ""; ; pages++ {
