@@ -35,6 +35,8 @@ const realDir = "DEVNET_TEST_FABRIC_DIR"
 type target struct {
 	profile func(mspID, user string) devnet.Profile
 	orderer devnet.Profile
+	// withPolicy returns the network, or another, with this policy of the chaincode.
+	withPolicy func(t *testing.T, policy string) target
 }
 
 // seen is what a client saw of one step, with what differs from run to run masked.
@@ -60,11 +62,11 @@ func TestTheEmbeddedNetworkAnswersAsARealOneDid(t *testing.T) {
 	require.NoError(t, json.Unmarshal(content, &real))
 	differences, err := os.ReadFile("DIFFERENCES.md")
 	require.NoError(t, err)
-	n := start(t, func(cfg *devnet.Config) { cfg.ChaincodeName = "probe" })
+	ours := embedded(t, devnet.Default("").EndorsementPolicy)
 	run := newRun()
 	for _, s := range scenarios(run) {
 		t.Run(s.name, func(t *testing.T) {
-			got := pretty(t, s.run(t, target{profile: n.Profile, orderer: n.Orderer()}), run)
+			got := pretty(t, s.run(t, ours), run)
 			if s.differs {
 				require.Contains(t, string(differences), "`"+s.name+"`", "an accepted difference must be listed")
 				require.NotEqual(t, indented(t, real[s.name]), got, "listed as a difference, but there is none")
@@ -105,6 +107,13 @@ func TestARealNetworkStillAnswersAsRecorded(t *testing.T) {
 // newRun is a prefix for keys, so that a network can be used again.
 func newRun() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 
+// embedded is an embedded network with the probe on it.
+func embedded(t *testing.T, policy string) target {
+	t.Helper()
+	n := start(t, func(cfg *devnet.Config) { cfg.ChaincodeName, cfg.EndorsementPolicy = "probe", policy })
+	return target{profile: n.Profile, orderer: n.Orderer(), withPolicy: embedded}
+}
+
 // realTarget is a real network with the probe on it.
 func realTarget(t *testing.T) target {
 	t.Helper()
@@ -123,9 +132,12 @@ func realTarget(t *testing.T) target {
 	if os.Getenv(realDir) == "" {
 		t.Cleanup(func() { require.NoError(t, n.Purge(context.WithoutCancel(t.Context()))) })
 	}
-	require.NoError(t, n.Deploy(t.Context(), fabric.Deployment{Name: "probe", Source: source, Probe: `{"Args":["get","a"]}`}))
+	deploy := func(t *testing.T, policy string) {
+		require.NoError(t, n.Deploy(t.Context(), fabric.Deployment{Name: "probe", Source: source, Policy: policy, Probe: `{"Args":["get","a"]}`}))
+	}
+	deploy(t, "")
 	const orderer = "orderer1.example.com"
-	return target{
+	real := target{
 		orderer: devnet.Profile{
 			Endpoint: fmt.Sprintf("127.0.0.1:%d", port), ServerName: orderer,
 			TLSCA: filepath.Join(n.Dir(), "crypto", "ordererOrganizations", "example.com", "orderers", orderer, "tls", "ca.crt"),
@@ -136,6 +148,11 @@ func realTarget(t *testing.T) target {
 			return devnet.Profile(p)
 		},
 	}
+	real.withPolicy = func(t *testing.T, policy string) target {
+		deploy(t, policy)
+		return real
+	}
+	return real
 }
 
 // pretty writes what was seen, without the prefix of the keys.

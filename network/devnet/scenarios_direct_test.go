@@ -189,13 +189,13 @@ func definition(t *testing.T, content []byte, function string) string {
 	if function == "QueryChaincodeDefinitions" {
 		told := ""
 		for _, d := range decode(t, content, &lifecycle.QueryChaincodeDefinitionsResult{}).GetChaincodeDefinitions() {
-			told += fmt.Sprintf("%s %d %s %s %s %x %t %t;", d.GetName(), d.GetSequence(), d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
+			told += fmt.Sprintf("%s %t %s %s %s %x %t %t;", d.GetName(), d.GetSequence() > 0, d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
 				d.GetValidationParameter(), d.GetInitRequired(), d.GetCollections() != nil)
 		}
 		return told
 	}
 	d := decode(t, content, &lifecycle.QueryChaincodeDefinitionResult{})
-	return fmt.Sprintf("%d %s %s %s %x %t %t approved by %v", d.GetSequence(), d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
+	return fmt.Sprintf("%t %s %s %s %x %t %t approved by %v", d.GetSequence() > 0, d.GetVersion(), d.GetEndorsementPlugin(), d.GetValidationPlugin(),
 		d.GetValidationParameter(), d.GetInitRequired(), d.GetCollections() != nil, d.GetApprovals())
 }
 

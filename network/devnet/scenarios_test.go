@@ -267,6 +267,7 @@ func scenarios(run string) []scenario {
 		as("streams", streams),
 		{name: "strangers", run: strangers},
 		{name: "a proposal that is on the ledger", run: replayed},
+		{name: "policies of the chaincode", run: policies},
 	}
 	list = append(list, shimScenarios(k)...)
 	list = append(list, directScenarios()...)
@@ -400,4 +401,23 @@ func replayed(t *testing.T, n target) []seen {
 	a.commit(a.endorseProposal(proposal))
 	a.endorseProposal(proposal)
 	return a.seen
+}
+
+// policies submits under policies of the chaincode: as the gateway plans it, and endorsed by one
+// organisation. The last is what the network had before.
+func policies(t *testing.T, n target) []seen {
+	t.Helper()
+	var all []seen
+	for _, policy := range []string{
+		"OutOf(1, 'Org1MSP.peer', 'Org2MSP.member')", "OR('Org2MSP.peer')", "OR('Org1MSP.admin', 'Org2MSP.client')",
+		devnet.Default("").EndorsementPolicy,
+	} {
+		a := newActor(t, n.withPolicy(t, policy).profile("Org1MSP", "User1"))
+		a.submit("put", "policy", "1")
+		for _, mspID := range []string{"Org1MSP", "Org2MSP"} {
+			a.commit(a.endorse("put", client.WithArguments("policy", "2"), client.WithEndorsingOrganizations(mspID)))
+		}
+		all = append(all, a.seen...)
+	}
+	return all
 }
