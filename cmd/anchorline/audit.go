@@ -127,7 +127,7 @@ func printReport(io streams, file string, r *audit.Report) {
 		fmt.Fprintln(io.out, "  -", p)
 	}
 	if r.OK && strings.HasSuffix(mediaType(r.Reading.ContentType()), "json") {
-		fmt.Fprintf(io.out, "The payload:\n  %s\n", printable(string(r.Reading.Payload())))
+		fmt.Fprintf(io.out, "The payload:\n  %s\n", printableLines(string(r.Reading.Payload())))
 	}
 }
 

@@ -103,7 +103,9 @@ func policyStory(t *testing.T, s *shell) {
 	s.prints(t, "// All of them.\n"+readers+"\n", "admin1", "policy show readers")
 	s.prints(t, readers+"\n", "user2", "policy show readers --owner Org1MSP --revision 1")
 	require.Equal(t, p, decodes[record.Policy](t, s, "user2", "policy show readers --owner Org1MSP"))
-	s.as(t, "admin1", "policy put night readers.cedar")
+	writeFile(t, "night.cedar", "// \x1b[2J\n\t"+readers)
+	s.as(t, "admin1", "policy put night night.cedar")
+	require.Equal(t, "// \uFFFD[2J\n\t"+readers+"\n", s.as(t, "user2", "policy show night --owner Org1MSP").out)
 	s.prints(t, `
 		OWNER    POLICY  REVISION  IN FORCE  UPDATED               REASON
 		Org1MSP  night   2         no        TIME................  day shift only

@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, io streams) int {
 		return 0
 	case errors.Is(err, errSilent):
 	default:
-		fmt.Fprintln(io.err, "anchorline:", explain(err))
+		fmt.Fprintln(io.err, "anchorline:", printableLines(explain(err)))
 	}
 	return 1
 }

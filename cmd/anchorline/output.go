@@ -46,13 +46,23 @@ func line(w io.Writer, cells []any) {
 }
 
 // printable replaces what would steer a terminal: some of what is shown was written by strangers.
-func printable(text string) string {
+func printable(text string) string { return strings.Map(harmless, text) }
+
+// printableLines is printable for text of several lines, which stay apart; tabs are kept.
+func printableLines(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
+		if r == '\n' || r == '\t' {
+			return r
 		}
-		return r
-	}, text)
+		return harmless(r)
+	}, strings.ReplaceAll(text, "\r\n", "\n"))
+}
+
+func harmless(r rune) rune {
+	if unicode.IsControl(r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // A field is a line of a record that is shown by itself.

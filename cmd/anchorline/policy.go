@@ -109,10 +109,10 @@ func (c *policyShowCmd) Run(ctx context.Context, s streams) error {
 		return l.Policy(ctx, c.owner(l), c.ID)
 	}, func(out io.Writer, p record.Policy) error {
 		if !p.Active {
-			_, err := fmt.Fprintf(out, "// revoked in revision %d: %s\n", p.Revision, p.Reason)
+			_, err := fmt.Fprintf(out, "// revoked in revision %d: %s\n", p.Revision, printable(p.Reason))
 			return err
 		}
-		_, err := fmt.Fprintln(out, strings.TrimRight(p.Text, "\n"))
+		_, err := fmt.Fprintln(out, printableLines(strings.TrimRight(p.Text, "\n")))
 		return err
 	})
 }
