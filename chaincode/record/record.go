@@ -72,6 +72,9 @@ func CheckText(field, s string, max int) error {
 	if len(s) > max {
 		return fault(field, "is %d bytes long; at most %d are allowed", len(s), max)
 	}
+	if !utf8.ValidString(s) { // the shim panics at a key that is not
+		return fault(field, "must be UTF-8")
+	}
 	for _, r := range s {
 		// U+10FFFF cannot be part of a composite key.
 		if r < 0x20 || r == 0x7f || r == utf8.MaxRune {

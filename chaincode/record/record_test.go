@@ -46,6 +46,7 @@ func TestAttributesAreLimited(t *testing.T) {
 	require.Error(t, record.CheckAttributes("attributes", many))
 	require.Error(t, record.CheckAttributes("attributes", map[string]string{"no name": ""}))
 	require.Error(t, record.CheckAttributes("attributes", map[string]string{"a": "line\nbreak"}))
+	require.ErrorContains(t, record.CheckAttributes("attributes", map[string]string{"a": "\xff"}), "UTF-8")
 	require.Error(t, record.CheckAttributes("attributes", map[string]string{"a": strings.Repeat("x", record.MaxText+1)}))
 }
 
