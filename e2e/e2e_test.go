@@ -220,3 +220,17 @@ func series(t *testing.T, name string) string {
 	}
 	return path
 }
+
+// generated is a series of so many rows in the same form, for tests that need no real sensor.
+func generated(t *testing.T, rows int) string {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("timestamp,value\n")
+	at := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	for i := range rows {
+		fmt.Fprintf(&text, "%s,%d.%03d\n", at.Add(time.Duration(i)*5*time.Minute).Format(time.DateTime), 20+i%7, i%1000)
+	}
+	path := filepath.Join(t.TempDir(), "generated.csv")
+	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
+	return path
+}

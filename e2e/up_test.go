@@ -59,7 +59,7 @@ func TestARealSeriesIsAnchoredRowByRowExactlyOnce(t *testing.T) {
 }
 
 func TestKillNineAtRandomLosesNothingAndAnchorsNothingTwice(t *testing.T) {
-	path := series(t, "machine_temperature_system_failure.csv")
+	path := generated(t, 20_000)
 	dir := t.TempDir()
 	args := upArgs(t, "", "--replay", path, "--devices", "1", "--report", "r.json")
 	for i := range 3 {

@@ -222,18 +222,38 @@ func TestTheMatrixHasARowForEveryFunctionThatWrites(t *testing.T) {
 	}
 }
 
-func TestQueriesAreOpenToEveryMemberOfTheChannel(t *testing.T) {
-	s := newStage(t)
-	for _, call := range [][]any{
+// queries are a valid call of every function that reads, for the device of a status.
+func (s *stage) queries(status record.Status, recorded string) [][]any {
+	id, reading, proof := string(status), b64(s.batch.readings[0]), b64(s.batch.path(s.t, 2, 0))
+	return [][]any{
 		{"consortium:Get"}, {"roles:WhoAmI"}, {"roles:List", object{}},
-		{"devices:Get", "active"}, {"devices:List", object{}}, {"devices:History", object{"id": "active"}},
-		{"devices:KeyAt", "active", fmt.Sprint(s.ledger.Now())}, {"devices:ListManufacturers", object{}},
+		{"devices:Get", id}, {"devices:List", object{}}, {"devices:History", object{"id": id}},
+		{"devices:KeyAt", id, fmt.Sprint(s.ledger.Now())}, {"devices:ListManufacturers", object{}},
 		{"anchors:GetStream", "bridge-1"}, {"anchors:ListStreams", object{}}, {"anchors:Get", "bridge-1", "1"},
 		{"anchors:Head", "bridge-1"}, {"anchors:List", object{"stream": "bridge-1"}},
 		{"anchors:ListByDay", object{"day": "2023-11-14"}}, {"anchors:ListEquivocations", object{}},
+		{"anchors:VerifyInclusion", "bridge-1", "1", reading, proof},
 		{"policies:Get", "Org1MSP", "p"}, {"policies:GetRevision", "Org1MSP", "p", "1"}, {"policies:List", object{}},
-		{"policies:Schema"}, {"access:Decide", readOf("active")}, {"access:List", object{}},
-	} {
-		s.query(s.people["Org2MSP"]["none"], call[0].(string), call[1:]...)
+		{"policies:Schema"}, {"policies:Check", permitOrg2},
+		{"access:Decide", readOf(id)}, {"access:Get", recorded}, {"access:List", object{}},
+	}
+}
+
+func TestQueriesAreOpenToEveryMemberOfTheChannel(t *testing.T) {
+	s := newStage(t)
+	recorded := decode[record.Access](t, s.submit(s.admin1, "access:Request", readOf("active"))).ID
+	called := map[string]bool{}
+	for _, status := range []record.Status{record.Active, record.Suspended, record.Revoked} {
+		for _, call := range s.queries(status, recorded) {
+			called[call[0].(string)] = true
+			for _, people := range s.people {
+				for _, role := range strings.Fields(everybody) {
+					s.query(people[role], call[0].(string), call[1:]...)
+				}
+			}
+		}
+	}
+	for _, f := range contract.Functions() {
+		require.Equal(t, f.Reads, called[f.Name()], f.Name())
 	}
 }
