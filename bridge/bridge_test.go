@@ -181,6 +181,38 @@ func TestAFolderThatDidNotWriteTheStreamIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "stream rotate-key")
 }
 
+func TestABridgeWithoutItsArchiveGoesOnAndSaysWhatIsMissing(t *testing.T) {
+	w := newWorld(t)
+	box, err := device.OpenOutbox(filepath.Join(t.TempDir(), "outbox.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, box.Close()) })
+	b, stop := w.start()
+	d, _ := w.device("d", b.Key(), box)
+	publish := func() {
+		t.Helper()
+		_, err := d.Publish(t.Context(), payloads(1)...)
+		require.NoError(t, err)
+		require.NoError(t, d.Drain(t.Context()))
+	}
+	publish()
+	require.NoError(t, stop())
+	require.NoError(t, os.RemoveAll(filepath.Join(w.cfg.Dir, "archive")))
+
+	var log bytes.Buffer
+	b, err = bridge.Open(w.cfg, w.ledger, slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	publish()
+	_, err = b.Statement("d", 1)
+	require.Error(t, err, "what was in it cannot be assembled any more")
+	require.Eventually(t, func() bool { _, err := b.Statement("d", 2); return err == nil }, patience, 5*time.Millisecond)
+	cancel()
+	require.NoError(t, errors.Join(<-ended, b.Close()))
+	require.Contains(t, log.String(), "the archive lacks a batch that the ledger has")
+}
+
 func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
 	w := newWorld(t)
 	first, stop := w.start()
