@@ -13,6 +13,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,7 +153,7 @@ func TestNetworkStartsDeploysUpgradesStopsAndGoesOn(t *testing.T) {
 
 func TestEveryOrderingCommits(t *testing.T) {
 	needFabric(t)
-	for _, ordering := range []fabric.Ordering{fabric.ThreeRaft, fabric.SmartBFT} {
+	for ordering, last := range map[fabric.Ordering]string{fabric.ThreeRaft: "orderer3", fabric.SmartBFT: "orderer4"} {
 		t.Run(string(ordering), func(t *testing.T) {
 			if ordering == fabric.SmartBFT {
 				needFabric3(t)
@@ -160,12 +163,33 @@ func TestEveryOrderingCommits(t *testing.T) {
 			require.NoError(t, network.Deploy(t.Context(), fabric.Deployment{}))
 			requireAnswer(t, network, "Org2MSP", "User3")
 
-			config.Ordering = fabric.OneRaft
+			// Either ordering goes on without one of its orderers, and takes it back.
+			stopOrderer(t, network, last)
+			require.Error(t, network.Status(t.Context()))
+			require.NoError(t, network.Smoke(t.Context(), ""))
 			_, err := fabric.Start(t.Context(), config)
+			require.NoError(t, err)
+
+			config.Ordering = fabric.OneRaft
+			_, err = fabric.Start(t.Context(), config)
 			require.ErrorContains(t, err, "holds a network with --orderers "+string(ordering))
 			require.NoError(t, network.Status(t.Context()), said.String())
 		})
 	}
+}
+
+// stopOrderer ends an orderer by its pid, as the scripts keep it, and waits until it is gone.
+func stopOrderer(t *testing.T, network *fabric.Network, name string) {
+	t.Helper()
+	pid, _, _ := strings.Cut(string(content(t, filepath.Join(network.Dir(), "run", name+".pid"))), "\n")
+	number, err := strconv.Atoi(pid)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(number, syscall.SIGTERM))
+	require.Eventually(t, func() bool {
+		// A process that ended and that nobody has waited for yet is a zombie, which runs no more.
+		err := network.Status(t.Context())
+		return err != nil && strings.Contains(err.Error(), name)
+	}, time.Minute, 100*time.Millisecond, "%s does not end", name)
 }
 
 func TestOrganisationsDeployEachForItself(t *testing.T) {
