@@ -18,7 +18,7 @@ import (
 func programs(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", root+"/cmd/anchorline", "./healthcheck").CombinedOutput()
+	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", root+"/cmd/anchorline", root+"/chaincode", "./healthcheck").CombinedOutput()
 	require.NoError(t, err, string(output))
 	return dir
 }
@@ -69,6 +69,23 @@ func TestTheEmbeddedServiceRunsOnItsEnvironmentAlone(t *testing.T) {
 	require.Contains(t, fetch(t, "http://"+api+"/v1/streams"), `"id":"bridge-1"`)
 	require.Contains(t, fetch(t, "http://"+ops+"/metrics"), "anchorline_bridge_connected 1")
 	require.NoError(t, p.interrupt(), "a stop is no fault")
+}
+
+func TestTheChaincodeServesOnItsEnvironmentAlone(t *testing.T) {
+	dir, address := programs(t), freeAddress(t)
+	s := parse(t).Services["chaincode"]
+	s.Environment["CHAINCODE_ID"] = "anchorline_1.0:" + strings.Repeat("0", 64)
+	addresses := strings.NewReplacer("0.0.0.0:9999", address, "127.0.0.1:9999", address)
+	check := func() error { return check(t, dir, s, addresses) }
+	require.Error(t, check(), "nothing runs yet")
+	command := exec.CommandContext(t.Context(), filepath.Join(dir, "chaincode"))
+	for _, variable := range environment(s) {
+		command.Env = append(command.Env, addresses.Replace(variable))
+	}
+	p := start(t, command)
+	p.healthy(check)
+	require.Error(t, p.interrupt(), "it keeps nothing: a signal just ends it")
+	require.Error(t, check())
 }
 
 func TestTheServicesOnFabricRunOnTheirEnvironmentAlone(t *testing.T) {
