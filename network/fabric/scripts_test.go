@@ -84,7 +84,8 @@ func pretend(t *testing.T, name string, arguments ...string) (string, error) {
 		require.NoError(t, os.Chmod(filepath.Join(bin, program), 0o755))
 	}
 	command := exec.CommandContext(t.Context(), script(name), arguments...)
-	command.Env = []string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin}
+	command.Env = []string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin,
+		"TEST_NETWORK=" + os.Getenv("TEST_NETWORK"), "NANO_BASH=" + os.Getenv("NANO_BASH")}
 	output, err := command.CombinedOutput()
 	return string(output), err
 }
@@ -126,6 +127,44 @@ func TestDeployRefusesADescriptionThatCannotWork(t *testing.T) {
 		said, err := pretend(t, "deploy.sh", "--env", file, "--dir", filepath.Join(dir, "deploy"))
 		require.Error(t, err, change)
 		require.Contains(t, said, complaint, change)
+	}
+}
+
+// The descriptions of fabric-samples' networks name what those networks have, and nothing is missing
+// in them: past its check of them, deploy.sh asks the peer, which only pretends here.
+func TestDeployTakesTheDescriptionsOfFabricSamples(t *testing.T) {
+	for sample, crypto := range map[string][]string{
+		"TEST_NETWORK=fabric-samples.env": {
+			"organizations/ordererOrganizations/example.com/tlsca/tlsca.example.com-cert.pem",
+			"organizations/peerOrganizations/ORG.example.com/tlsca/tlsca.ORG.example.com-cert.pem",
+			"organizations/peerOrganizations/ORG.example.com/users/USER@ORG.example.com/msp",
+		},
+		"NANO_BASH=nano-bash.env": {
+			"crypto-config/ordererOrganizations/example.com/orderers/orderer.example.com/tls/ca.crt",
+			"crypto-config/peerOrganizations/ORG.example.com/peers/peer0.ORG.example.com/tls/ca.crt",
+			"crypto-config/peerOrganizations/ORG.example.com/users/USER@ORG.example.com/msp",
+		},
+	} {
+		variable, file, _ := strings.Cut(sample, "=")
+		tree := filepath.Join(t.TempDir(), "sample")
+		put(t, filepath.Join(tree, crypto[0]), "")
+		for _, org := range []string{"org1", "org2"} {
+			put(t, filepath.Join(tree, strings.ReplaceAll(crypto[1], "ORG", org)), "")
+			for _, user := range []string{"Admin", "User1"} {
+				msp := filepath.Join(tree, strings.NewReplacer("ORG", org, "USER", user).Replace(crypto[2]))
+				for _, part := range []string{"signcerts/cert.pem", "keystore/key", "cacerts/ca.pem", "config.yaml"} {
+					put(t, filepath.Join(msp, part), "")
+				}
+			}
+		}
+		t.Setenv(variable, tree)
+		dir := t.TempDir()
+		description, err := filepath.Abs(filepath.Join("env", file))
+		require.NoError(t, err)
+		said, err := pretend(t, "deploy.sh", "--env", description, "--dir", dir)
+		require.Error(t, err, "the peer only pretends")
+		require.NotContains(t, said, file, "it complains of the description")
+		require.FileExists(t, filepath.Join(dir, "deploy", "core.yaml"), said)
 	}
 }
 
