@@ -161,8 +161,7 @@ func TestDeployTakesTheDescriptionsOfFabricSamples(t *testing.T) {
 		dir := t.TempDir()
 		description, err := filepath.Abs(filepath.Join("env", file))
 		require.NoError(t, err)
-		said, err := pretend(t, "deploy.sh", "--env", description, "--dir", dir)
-		require.Error(t, err, "the peer only pretends")
+		said, _ := pretend(t, "deploy.sh", "--env", description, "--dir", dir)
 		require.NotContains(t, said, file, "it complains of the description")
 		require.FileExists(t, filepath.Join(dir, "deploy", "core.yaml"), said)
 	}
