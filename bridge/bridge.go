@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bridge is MQTT to ledger: it puts intake, verify, spool, archive and anchor together
+// Package bridge is MQTT to ledger: it puts intake, verify, spool, archive, anchor and witness together
 // over one data folder. What each promises is said there; what the whole promises is in README.md.
 package bridge
 
@@ -22,16 +22,19 @@ import (
 	"github.com/anchorline/anchorline/bridge/intake"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/bridge/verify"
+	"github.com/anchorline/anchorline/bridge/witness"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/internal/durable"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A Bridge is one stream's writer. One process at a time can have its folder open.
 type Bridge struct {
 	cfg     Config
+	stream  name.Name
 	ledger  *ledger.Client
 	spool   *spool.Spool
 	archive *archive.Archive
@@ -52,16 +55,17 @@ func Open(cfg Config, l *ledger.Client, logger *slog.Logger) (*Bridge, error) {
 	if err := durable.SyncDir(filepath.Dir(filepath.Clean(cfg.Dir))); err != nil {
 		return nil, err
 	}
-	session, err := intake.NewSession(cfg.Broker, cfg.ClientID(), logger)
+	stream := name.New(l.Profile().MSPID, cfg.Stream)
+	session, err := intake.NewSession(cfg.Broker, ClientID(stream), logger)
 	if err != nil {
 		return nil, err
 	}
 	// The spool first: it is locked by whoever has the folder, and only they may make its key.
-	store, err := spool.Open(filepath.Join(cfg.Dir, "spool.db"), cfg.Stream)
+	store, err := spool.Open(filepath.Join(cfg.Dir, "spool.db"), stream)
 	if err != nil {
 		return nil, err
 	}
-	b := &Bridge{cfg: cfg, ledger: l, spool: store, session: session, logger: logger}
+	b := &Bridge{cfg: cfg, stream: stream, ledger: l, spool: store, session: session, logger: logger}
 	if b.signer, err = streamKey(cfg.keyFile()); err == nil {
 		b.archive, err = archive.Open(filepath.Join(cfg.Dir, "archive"))
 	}
@@ -106,33 +110,58 @@ func (b *Bridge) Run(ctx context.Context) error {
 	g.Go(func() error { return b.untilEnd(ctx, anchorer.Run(ctx)) })
 	g.Go(func() error { return b.untilEnd(ctx, courier.Run(ctx)) })
 	g.Go(func() error { return b.watch(ctx, checker) })
+	if !b.cfg.Evidence.Off {
+		g.Go(func() error { b.collect(ctx); return nil })
+	}
 	return g.Wait()
 }
 
-// watch follows the ledger's changes: devices that changed are asked for anew, and a stream's key
-// that was replaced ends the bridge, since nobody has to believe what the old one signs.
+// collect keeps what Fabric signed about the batches.
+func (b *Bridge) collect(ctx context.Context) {
+	witness.New(witness.Config{
+		Stream: b.stream, Interval: b.cfg.Evidence.Interval, Organisations: b.attesting,
+	}, b.spool, b.archive, b.ledger, b.logger).Run(ctx)
+}
+
+// attesting returns who attests our batches.
+func (b *Bridge) attesting(ctx context.Context) ([]string, error) {
+	if len(b.cfg.Evidence.Organisations) > 0 {
+		return b.cfg.Evidence.Organisations, nil
+	}
+	consortium, err := b.ledger.Consortium(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if consortium.Terms == nil {
+		return []string{b.stream.Owner}, nil
+	}
+	return consortium.Terms.Organisations, nil
+}
+
+// watch follows the ledger's changes: devices that changed are asked for anew, and a stream's key that
+// was replaced ends the bridge, since receipts signed with a replaced key need not be trusted.
 func (b *Bridge) watch(ctx context.Context, checker *verify.Checker) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	sameKey := func() {
-		s, err := b.ledger.Stream(ctx, b.cfg.Stream)
+		s, err := b.ledger.Stream(ctx, b.stream)
 		if err != nil {
 			return // asked again after the next event or fault
 		}
 		if key, _ := record.CurrentKey(s.Keys); key.Public != b.signer.Key().Text() {
 			cancel(fmt.Errorf("%w: the ledger has key %s for stream %s: put it into %s and start the bridge again",
-				ErrKeyReplaced, key.ID, s.ID, b.cfg.keyFile()))
+				ErrKeyReplaced, key.ID, s.Name(), b.cfg.keyFile()))
 		}
 	}
 	b.ledger.Watch(ctx, func(e ledger.Event) {
-		for _, id := range append(e.Devices, e.ID) {
-			checker.Forget(id)
+		for _, changed := range e.Names() {
+			checker.Forget(changed)
 		}
-		if e.Name == "StreamKeyRotated" && e.ID == b.cfg.Stream {
+		if e.Name == "StreamKeyRotated" && name.New(e.Owner, e.ID) == b.stream {
 			sameKey()
 		}
 	}, func(err error) {
-		checker.Forget("")
+		checker.Forget(name.Name{})
 		if err == nil {
 			sameKey()
 		}
@@ -175,9 +204,12 @@ func (b *Bridge) Status() (Status, error) {
 // Key is the public key of the stream.
 func (b *Bridge) Key() cose.Key { return b.signer.Key() }
 
+// Stream is the name of the stream: our organisation and the configured id.
+func (b *Bridge) Stream() name.Name { return b.stream }
+
 // Statement assembles everything an offline verifier needs for one reading, once its batch is
 // receipted.
-func (b *Bridge) Statement(device string, sequence uint64) ([]byte, error) {
+func (b *Bridge) Statement(device name.Name, sequence uint64) ([]byte, error) {
 	batch, index, err := b.spool.Find(device, sequence)
 	if err != nil {
 		return nil, err
@@ -191,8 +223,8 @@ func (b *Bridge) Statement(device string, sequence uint64) ([]byte, error) {
 // registry translates the ledger's answer into what verify asks for.
 type registry struct{ ledger *ledger.Client }
 
-func (r registry) Device(ctx context.Context, id string) (record.Device, error) {
-	d, err := r.ledger.Device(ctx, id)
+func (r registry) Device(ctx context.Context, device name.Name) (record.Device, error) {
+	d, err := r.ledger.Device(ctx, device)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return d, verify.ErrUnknown
 	}
@@ -201,6 +233,5 @@ func (r registry) Device(ctx context.Context, id string) (record.Device, error) 
 
 // proof makes the token that shows the ledger that we hold the stream's key.
 func (b *Bridge) proof() ([]byte, error) {
-	p := b.ledger.Profile()
-	return reading.SignPossession(b.signer, reading.Subject{Kind: reading.StreamKey, ID: b.cfg.Stream, Owner: p.MSPID, Channel: p.Channel})
+	return reading.SignPossession(b.signer, reading.Subject{Kind: reading.StreamKey, Name: b.stream, Channel: b.ledger.Profile().Channel})
 }

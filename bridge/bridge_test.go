@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/audit"
+	"github.com/anchorline/anchorline/audit/trust"
 	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/fsck"
@@ -28,11 +30,14 @@ import (
 	"github.com/anchorline/anchorline/network/broker"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestMain(m *testing.M) { testnet.Main(m) }
 
 const patience = 30 * time.Second
+
+var stream, d = name.New("Org1MSP", "s"), name.New("Org1MSP", "d")
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -49,12 +54,12 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, cfg: bridge.Default(), ledger: testnet.Start(t).Connect("Org1MSP", "User1")}
 	var err error
 	w.broker, err = broker.Start(broker.Config{
-		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID("s"), Filter: mqtt.ReadingsFilter, Logger: quiet,
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID(stream), Filter: mqtt.ReadingsFilter, Logger: quiet,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.broker.Close()) })
 	w.cfg.Dir, w.cfg.Stream, w.cfg.Broker = filepath.Join(t.TempDir(), "bridge"), "s", mqtt.Broker{URL: w.broker.URL()}
-	w.cfg.Linger = 10 * time.Millisecond
+	w.cfg.Linger, w.cfg.Evidence.Interval = 10*time.Millisecond, 100*time.Millisecond
 	return w
 }
 
@@ -73,24 +78,38 @@ func (w *world) start() (b *bridge.Bridge, stop func() error) {
 }
 
 // device registers a device and connects it.
-func (w *world) device(id string, stream cose.Key, box *device.Outbox) (*device.Device, cose.Signer) {
+func (w *world) device(id string, key cose.Key, box *device.Outbox) (*device.Device, cose.Signer) {
 	w.t.Helper()
 	private, err := device.NewKey(cose.AlgorithmES256)
 	require.NoError(w.t, err)
 	signer, err := cose.NewSigner(private)
 	require.NoError(w.t, err)
-	p := w.ledger.Profile()
-	proof, err := device.Possession(signer, id, p.MSPID, p.Channel)
+	named := name.New("Org1MSP", id)
+	proof, err := device.Possession(signer, named, w.ledger.Profile().Channel)
 	require.NoError(w.t, err)
 	_, err = w.ledger.RegisterDevice(w.t.Context(), ledger.Registration{ID: id, Key: signer.Key().Text(), Proof: proof})
 	require.NoError(w.t, err)
-	d, err := device.Connect(device.Config{
-		ID: id, Signer: signer, Broker: w.cfg.Broker, Outbox: box, Logger: quiet,
-		StreamKeys: func(string) []cose.Key { return []cose.Key{stream} },
+	dev, err := device.Connect(device.Config{
+		Device: named, Signer: signer, Broker: w.cfg.Broker, Outbox: box, Logger: quiet,
+		Streams: func(name.Name) (record.Stream, bool) {
+			return record.Stream{Owner: stream.Owner, ID: stream.ID, Keys: []record.Key{{ID: key.ID().String(), Public: key.Text()}}}, true
+		},
 	})
 	require.NoError(w.t, err)
-	w.t.Cleanup(d.Close)
-	return d, signer
+	w.t.Cleanup(dev.Close)
+	return dev, signer
+}
+
+// verifier trusts the channel's organisations and orderers and nobody else, and wants all there is.
+func (w *world) verifier() *audit.Verifier {
+	w.t.Helper()
+	block, err := w.ledger.ConfigBlock(w.t.Context())
+	require.NoError(w.t, err)
+	anchors, err := trust.FromConfigBlock(block, w.ledger.Profile().Ledger(), 2)
+	require.NoError(w.t, err)
+	verifier, err := audit.NewVerifier(anchors, audit.Requirement{})
+	require.NoError(w.t, err)
+	return verifier
 }
 
 func payloads(n int) []device.Payload {
@@ -107,15 +126,15 @@ func TestEveryReadingIsAnchoredOnceOverRestartsOfTheBridge(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, box.Close()) })
 	b, stop := w.start()
-	d, signer := w.device("d", b.Key(), box)
+	dev, signer := w.device("d", b.Key(), box)
 	const rounds, each = 3, 40
 	for range rounds {
-		_, err := d.Publish(t.Context(), payloads(each)...)
+		_, err := dev.Publish(t.Context(), payloads(each)...)
 		require.NoError(t, err)
 		require.NoError(t, stop())
 		b, stop = w.start()
 	}
-	require.NoError(t, d.Drain(t.Context()))
+	require.NoError(t, dev.Drain(t.Context()))
 	// The last receipt can reach the device before the bridge has noted that it was sent.
 	require.Eventually(t, func() bool {
 		s, err := b.Status()
@@ -130,21 +149,23 @@ func TestEveryReadingIsAnchoredOnceOverRestartsOfTheBridge(t *testing.T) {
 
 	files, err := archive.Open(filepath.Join(w.cfg.Dir, "archive"))
 	require.NoError(t, err)
-	report, err := fsck.Check(t.Context(), files, w.ledger, "s")
+	report, err := fsck.Check(t.Context(), files, w.ledger, stream)
 	require.NoError(t, err)
 	require.True(t, report.OK(), "%v", report.Faults)
 	require.EqualValues(t, rounds*each, report.Readings)
 
-	statement, err := b.Statement("d", 17)
+	known, err := w.ledger.Device(t.Context(), d)
 	require.NoError(t, err)
-	known, err := w.ledger.Device(t.Context(), "d")
-	require.NoError(t, err)
-	stream, err := w.ledger.Stream(t.Context(), "s")
-	require.NoError(t, err)
-	pins := audit.Pins{Ledger: w.ledger.Profile().Ledger(), Devices: []record.Device{known}, Streams: []record.Stream{stream}}
-	require.NoError(t, audit.Verify(statement, pins).Err())
 	require.Equal(t, signer.Key().ID().String(), known.Keys[0].ID)
-	_, err = b.Statement("d", 1000)
+	verifier := w.verifier()
+	for _, sequence := range []uint64{1, 17, rounds * each} {
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			statement, err := b.Statement(d, sequence)
+			require.NoError(c, err)
+			require.NoError(c, verifier.Verify(statement).Err(), "reading %d", sequence)
+		}, patience, 50*time.Millisecond, "the bridge collects what an auditor needs")
+	}
+	_, err = b.Statement(d, 1000)
 	require.Error(t, err)
 	require.NoError(t, stop())
 }
@@ -155,10 +176,10 @@ func TestAFolderThatDidNotWriteTheStreamIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, box.Close()) })
 	b, stop := w.start()
-	d, _ := w.device("d", b.Key(), box)
-	_, err = d.Publish(t.Context(), payloads(1)...)
+	dev, _ := w.device("d", b.Key(), box)
+	_, err = dev.Publish(t.Context(), payloads(1)...)
 	require.NoError(t, err)
-	require.NoError(t, d.Drain(t.Context()))
+	require.NoError(t, dev.Drain(t.Context()))
 	require.NoError(t, stop())
 
 	key, err := os.ReadFile(filepath.Join(w.cfg.Dir, "stream.key"))
@@ -187,12 +208,12 @@ func TestABridgeWithoutItsArchiveGoesOnAndSaysWhatIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, box.Close()) })
 	b, stop := w.start()
-	d, _ := w.device("d", b.Key(), box)
+	dev, _ := w.device("d", b.Key(), box)
 	publish := func() {
 		t.Helper()
-		_, err := d.Publish(t.Context(), payloads(1)...)
+		_, err := dev.Publish(t.Context(), payloads(1)...)
 		require.NoError(t, err)
-		require.NoError(t, d.Drain(t.Context()))
+		require.NoError(t, dev.Drain(t.Context()))
 	}
 	publish()
 	require.NoError(t, stop())
@@ -205,9 +226,9 @@ func TestABridgeWithoutItsArchiveGoesOnAndSaysWhatIsMissing(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
 	publish()
-	_, err = b.Statement("d", 1)
+	_, err = b.Statement(d, 1)
 	require.Error(t, err, "what was in it cannot be assembled any more")
-	require.Eventually(t, func() bool { _, err := b.Statement("d", 2); return err == nil }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := b.Statement(d, 2); return err == nil }, patience, 5*time.Millisecond)
 	cancel()
 	require.NoError(t, errors.Join(<-ended, b.Close()))
 	require.Contains(t, log.String(), "the archive lacks a batch that the ledger has")
@@ -221,8 +242,8 @@ func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
 		box, err := device.OpenOutbox(filepath.Join(t.TempDir(), "outbox.db"))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, box.Close()) })
-		d, _ := w.device(id, key, box)
-		_, err = d.Publish(t.Context(), payloads(3)...)
+		dev, _ := w.device(id, key, box)
+		_, err = dev.Publish(t.Context(), payloads(3)...)
 		require.NoError(t, err)
 	}
 	publish("a", first.Key())
@@ -240,7 +261,7 @@ func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
 	w.cfg.Dir = filepath.Join(t.TempDir(), "copy")
 	require.NoError(t, os.CopyFS(w.cfg.Dir, os.DirFS(original.Dir)))
 	other, err := broker.Start(broker.Config{
-		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID("s"), Filter: mqtt.ReadingsFilter, Logger: quiet,
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID(stream), Filter: mqtt.ReadingsFilter, Logger: quiet,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
@@ -256,16 +277,16 @@ func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
 	publish("c", second.Key())
 
 	require.Eventually(t, func() bool { s, err := second.Status(); return err == nil && s.Halted != nil }, patience, 5*time.Millisecond)
-	evidence, err := w.ledger.Equivocations(t.Context(), "s")
+	evidence, err := w.ledger.Equivocations(t.Context(), stream)
 	require.NoError(t, err)
 	require.Len(t, evidence, 1)
 	err = stopSecond()
 	require.ErrorIs(t, err, ledger.ErrEquivocation)
-	require.ErrorContains(t, err, evidence[0].TxID)
+	require.ErrorContains(t, err, evidence[0].Reported.Tx)
 	s, err := first.Status()
 	require.NoError(t, err)
 	require.NoError(t, s.Halted, "the bridge that is right goes on")
-	b, err := w.ledger.Anchor(t.Context(), "s", evidence[0].Number)
+	b, err := w.ledger.Anchor(t.Context(), stream, evidence[0].Number)
 	require.NoError(t, err)
 	require.Equal(t, b.Hash, evidence[0].Anchored)
 	require.NotEqual(t, b.Hash, evidence[0].Claimed)
@@ -297,10 +318,10 @@ func TestABridgeEndsWhenItsKeyIsReplacedAndGoesOnWithTheNewOne(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(w.cfg.Dir, "stream.key"), text, 0o600))
 	b, stop := w.start()
-	d, _ := w.device("d", b.Key(), box)
-	_, err = d.Publish(t.Context(), payloads(2)...)
+	dev, _ := w.device("d", b.Key(), box)
+	_, err = dev.Publish(t.Context(), payloads(2)...)
 	require.NoError(t, err)
-	require.NoError(t, d.Drain(t.Context()), "the device takes receipts of the new key")
+	require.NoError(t, dev.Drain(t.Context()), "the device takes receipts of the new key")
 	require.NoError(t, stop())
 }
 
@@ -311,14 +332,13 @@ func (w *world) rotate(next crypto.Signer) {
 	require.NoError(w.t, err)
 	old, err := device.ReadKey(filepath.Join(w.cfg.Dir, "stream.key"))
 	require.NoError(w.t, err)
-	p := w.ledger.Profile()
-	s := reading.Subject{Kind: reading.StreamKey, ID: w.cfg.Stream, Owner: p.MSPID, Channel: p.Channel}
+	s := reading.Subject{Kind: reading.StreamKey, Name: stream, Channel: w.ledger.Profile().Channel}
 	proof, err := reading.SignPossession(signer, s)
 	require.NoError(w.t, err)
 	consent, err := reading.SignRotation(old, s, signer.Key())
 	require.NoError(w.t, err)
 	_, err = w.ledger.RotateStreamKey(w.t.Context(), ledger.Rotation{
-		ID: s.ID, Key: signer.Key().Text(), Proof: base64.RawURLEncoding.EncodeToString(proof),
+		ID: stream.ID, Key: signer.Key().Text(), Proof: base64.RawURLEncoding.EncodeToString(proof),
 		Authorization: base64.RawURLEncoding.EncodeToString(consent),
 	})
 	require.NoError(w.t, err)
@@ -327,19 +347,20 @@ func (w *world) rotate(next crypto.Signer) {
 func TestAFolderInUseKeepsItsKey(t *testing.T) {
 	cfg := bridge.Default()
 	cfg.Dir, cfg.Stream, cfg.Broker = t.TempDir(), "s", mqtt.Broker{URL: "tcp://127.0.0.1:1"}
-	first, err := bridge.Open(cfg, nil, quiet)
+	l := testnet.Start(t).Connect("Org1MSP", "User1")
+	first, err := bridge.Open(cfg, l, quiet)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, "stream.key")))
-	_, err = bridge.Open(cfg, nil, quiet)
+	_, err = bridge.Open(cfg, l, quiet)
 	require.ErrorContains(t, err, "in use by another process")
 	require.NoFileExists(t, filepath.Join(cfg.Dir, "stream.key"), "only who has the folder makes its key")
 	require.NoError(t, first.Close())
 }
 
 func TestEveryFaultOfAConfigurationIsReportedAtOnce(t *testing.T) {
-	err := bridge.Config{Stream: "a/b", Linger: -1}.Validate()
+	err := bridge.Config{Stream: "a/b", Linger: -1, Evidence: bridge.Evidence{Organisations: []string{"a b"}}}.Validate()
 	require.ErrorIs(t, err, bridge.ErrConfig)
-	for _, want := range []string{"no data folder", `stream "a/b"`, "broker URL", "linger", "max batch"} {
+	for _, want := range []string{"no data folder", `stream "a/b"`, "broker URL", "linger", "max batch", "evidence interval", `"a b" attests`} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -79,7 +79,7 @@ func (b *Bridge) openStream(ctx context.Context) error {
 			return fmt.Errorf("%w: put the one that the ledger has into %s: %w", ErrKeyReplaced, b.cfg.keyFile(), err)
 		case errors.Is(err, ledger.ErrAlreadyExists):
 			return fmt.Errorf("%w. If stream %s is ours, this is not its key (%s) or not its identity: restore the key or replace it (anchorline stream rotate-key), "+
-				"let this identity in (anchorline stream set-bridge), or choose another stream id", err, b.cfg.Stream, b.cfg.keyFile())
+				"let this identity in (anchorline stream set-bridge), or choose another stream id", err, b.stream, b.cfg.keyFile())
 		}
 		catchingUp := errors.Is(err, errBehind) && time.Since(began) < catchUp
 		if err == nil || (!ledger.Passing(err) && !catchingUp) {
@@ -103,7 +103,7 @@ const catchUp = 2 * time.Minute
 // agree compares the ledger's head with the newest batch: the ledger may lack the batch that a
 // crash left in flight, and nothing else.
 func (b *Bridge) agree(ctx context.Context) error {
-	head, err := b.ledger.Head(ctx, b.cfg.Stream)
+	head, err := b.ledger.Head(ctx, b.stream)
 	if err != nil {
 		return err
 	}
@@ -120,16 +120,16 @@ func (b *Bridge) agree(ctx context.Context) error {
 	}
 	switch {
 	case head.Number == latest.Number:
-		return b.sameHead(head, latest, func(a record.Anchor) string { return a.HashText() })
+		return b.sameHead(head, latest, record.Anchor.HashText)
 	case inFlight && head.Number+1 == latest.Number:
-		return b.sameHead(head, latest, func(a record.Anchor) string { return a.Previous })
+		return b.sameHead(head, latest, func(a record.Anchor) (string, error) { return a.Previous, nil })
 	}
 	diverged := ErrDiverged
 	if head.Number < latest.Number {
 		diverged = errBehind
 	}
 	return fmt.Errorf("%w: stream %s stands at batch %d on the ledger and at %d in %s: use the folder that wrote it, or another stream id",
-		diverged, b.cfg.Stream, head.Number, latest.Number, b.cfg.Dir)
+		diverged, b.stream, head.Number, latest.Number, b.cfg.Dir)
 }
 
 // archived warns of batches that are on the ledger and not in the folder any more: anchoring goes on
@@ -150,7 +150,7 @@ func (b *Bridge) archived(head uint64) error {
 }
 
 // sameHead compares the hash of the ledger's head with what the newest batch says it is.
-func (b *Bridge) sameHead(head record.Head, latest *spool.Batch, of func(record.Anchor) string) error {
+func (b *Bridge) sameHead(head record.Head, latest *spool.Batch, of func(record.Anchor) (string, error)) error {
 	if latest.Number == 0 {
 		return nil
 	}
@@ -158,9 +158,13 @@ func (b *Bridge) sameHead(head record.Head, latest *spool.Batch, of func(record.
 	if err != nil {
 		return fmt.Errorf("bridge: anchor of batch %d: %w", latest.Number, err)
 	}
-	if want := of(a); want != head.Hash {
+	want, err := of(a)
+	if err != nil {
+		return fmt.Errorf("bridge: anchor of batch %d: %w", latest.Number, err)
+	}
+	if want != head.Hash {
 		return fmt.Errorf("%w: batch %d of stream %s is %s on the ledger and %s in %s",
-			ErrDiverged, head.Number, b.cfg.Stream, head.Hash, want, b.cfg.Dir)
+			ErrDiverged, head.Number, b.stream, head.Hash, want, b.cfg.Dir)
 	}
 	return nil
 }

@@ -19,9 +19,11 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Broker says how to reach the MQTT broker.
@@ -34,28 +36,33 @@ type Payload struct {
 	Time        time.Time // of the device's clock; zero is now
 }
 
-// StreamKeys returns the pinned keys of a stream: those that may have signed its receipts.
-type StreamKeys func(stream string) []cose.Key
+// Streams returns the ledger's record of a stream that the device takes receipts from, with the
+// times of its keys, and false for any other stream. It is asked for each receipt: what it returns
+// later may be newer.
+type Streams func(stream name.Name) (record.Stream, bool)
 
 // Config describes one device.
 type Config struct {
-	ID             string
+	Device         name.Name // the device's name on the ledger
 	Signer         cose.Signer
 	Broker         Broker
 	Outbox         *Outbox
-	StreamKeys     StreamKeys    // nil: receipts are not waited for
+	Streams        Streams       // nil: receipts are not waited for
 	ReceiptTimeout time.Duration // how long to wait for a receipt before sending a reading again
-	OnReceipt      func(Verified)
-	Logger         *slog.Logger
+	// Heartbeat is the longest time without a reading: after it the device signs an empty one of
+	// content type [reading.Heartbeat], so that silence means that it does not work. 0 is never.
+	Heartbeat time.Duration
+	OnReceipt func(Verified)
+	Logger    *slog.Logger
 }
 
 // DefaultReceiptTimeout is some twenty times what a healthy bridge and ledger take.
 const DefaultReceiptTimeout = 30 * time.Second
 
-// A Device publishes under one id. Its methods may be called concurrently.
+// A Device publishes under one name. Its methods may be called concurrently.
 type Device struct {
 	cfg    Config
-	line   *mqtt.Line
+	conn   *mqtt.Holder
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
@@ -66,52 +73,57 @@ type Device struct {
 	mu      sync.Mutex
 	sentAt  map[uint64]time.Time // readings sent and not yet verified
 	settled chan struct{}        // closed and replaced when a reading is verified
+	signed  time.Time            // when the newest reading was, or the session opened
 }
 
 // Connect opens a device's session. The broker may be away: it is tried again until Close.
 func Connect(cfg Config) (*Device, error) {
-	if !reading.ValidName(cfg.ID) {
-		return nil, fmt.Errorf("device: id %q: want 1 to 64 of A-Z a-z 0-9 . _ : - and a letter or digit first", cfg.ID)
+	if err := cfg.Device.Validate(); err != nil {
+		return nil, fmt.Errorf("device: %w", err)
 	}
 	if cfg.ReceiptTimeout <= 0 {
 		cfg.ReceiptTimeout = DefaultReceiptTimeout
 	}
-	if _, err := cfg.Broker.Options(clientID(cfg.ID)); err != nil {
+	if _, err := cfg.Broker.Options(clientID(cfg.Device)); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	d := &Device{
-		cfg: cfg, line: mqtt.NewLine(), ctx: ctx, cancel: cancel,
-		sentAt: map[uint64]time.Time{}, settled: make(chan struct{}),
+		cfg: cfg, conn: mqtt.NewHolder(), ctx: ctx, cancel: cancel,
+		sentAt: map[uint64]time.Time{}, settled: make(chan struct{}), signed: time.Now(),
 	}
 	receipts := make(chan paho.Message, 256)
 	d.tasks.Go(func() { d.stayConnected(receipts) })
 	d.tasks.Go(func() { d.verifyReceipts(receipts) })
 	d.tasks.Go(d.sendAgain)
+	if cfg.Heartbeat > 0 {
+		d.tasks.Go(d.beat)
+	}
 	return d, nil
 }
 
-func clientID(device string) string { return "anchorline-device-" + device }
+// clientID is unique at a broker that several owners share.
+func clientID(device name.Name) string { return "anchorline-device-" + device.String() }
 
 // stayConnected opens one connection after another.
 func (d *Device) stayConnected(receipts chan<- paho.Message) {
 	for d.ctx.Err() == nil {
-		conn, err := mqtt.Dial(d.ctx, d.cfg.Broker, clientID(d.cfg.ID), func(m paho.Message) { d.take(receipts, m) }, d.cfg.Logger)
+		conn, err := mqtt.Dial(d.ctx, d.cfg.Broker, clientID(d.cfg.Device), func(m paho.Message) { d.take(receipts, m) }, d.cfg.Logger)
 		if err != nil {
 			if d.ctx.Err() == nil {
-				d.cfg.Logger.Error("the device cannot connect", "device", d.cfg.ID, "error", err)
+				d.cfg.Logger.Error("the device cannot connect", "device", d.cfg.Device, "error", err)
 				sleep(d.ctx, connectPause)
 			}
 			continue
 		}
 		d.subscribe(conn)
-		d.line.Set(conn)
+		d.conn.Set(conn)
 		select {
 		case <-conn.Done():
-			d.cfg.Logger.Warn("connection lost; connecting again", "device", d.cfg.ID, "error", conn.Err())
+			d.cfg.Logger.Warn("connection lost; connecting again", "device", d.cfg.Device, "error", conn.Err())
 		case <-d.ctx.Done():
 		}
-		d.line.Drop(conn)
+		d.conn.Drop(conn)
 		conn.Close()
 	}
 }
@@ -140,64 +152,73 @@ var ErrClosed = errors.New("device: closed")
 // Publish signs payloads as the next readings, stores them, sends them, and returns when the
 // broker acknowledged all. After an error they are in the outbox, if they were signed at all,
 // and will be sent again.
-func (d *Device) Publish(ctx context.Context, payloads ...Payload) ([]Parcel, error) {
+func (d *Device) Publish(ctx context.Context, payloads ...Payload) ([]Queued, error) {
 	d.storing.RLock()
-	parcels, err := d.cfg.Outbox.Put(d.cfg.ID, len(payloads), func(i int, seq uint64) ([]byte, error) {
-		p := payloads[i]
-		if p.Time.IsZero() {
-			p.Time = time.Now()
-		}
-		return reading.Sign(d.cfg.Signer, reading.Claims{
-			Device: d.cfg.ID, Subject: d.cfg.ID, Sequence: seq, Time: p.Time.UnixMilli(),
-		}, p.ContentType, p.Data)
-	})
-	d.noteSent(parcels)
+	queued, err := d.store(payloads)
+	d.noteSent(queued)
 	d.storing.RUnlock()
 	if err != nil {
 		return nil, err
 	}
-	return parcels, d.send(ctx, parcels)
+	return queued, d.send(ctx, queued)
 }
 
-func (d *Device) noteSent(parcels []Parcel) {
+// store signs payloads and puts them into the outbox.
+func (d *Device) store(payloads []Payload) ([]Queued, error) {
+	queued, err := d.cfg.Outbox.Put(d.cfg.Device, len(payloads), func(i int, seq uint64) ([]byte, error) {
+		p := payloads[i]
+		if p.Time.IsZero() {
+			p.Time = time.Now()
+		}
+		return reading.Sign(d.cfg.Signer, reading.Claims{Device: d.cfg.Device, Sequence: seq, Time: p.Time.UnixMilli()}, p.ContentType, p.Data)
+	})
+	if err == nil && len(queued) > 0 {
+		d.mu.Lock()
+		d.signed = time.Now()
+		d.mu.Unlock()
+	}
+	return queued, err
+}
+
+func (d *Device) noteSent(queued []Queued) {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, p := range parcels {
+	for _, p := range queued {
 		d.sentAt[p.Sequence] = now
 	}
 }
 
-// send publishes parcels until the broker has acknowledged every one, over as many connections as
+// send publishes queued until the broker has acknowledged every one, over as many connections as
 // that takes. Those that it gives up count as not sent.
-func (d *Device) send(ctx context.Context, parcels []Parcel) error {
+func (d *Device) send(ctx context.Context, queued []Queued) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(d.ctx, func() { cancel(ErrClosed) })()
-	for len(parcels) > 0 {
-		conn, err := d.line.Wait(ctx)
+	for len(queued) > 0 {
+		conn, err := d.conn.Wait(ctx)
 		if err == nil {
-			parcels, err = d.sendOver(ctx, conn, parcels)
+			queued, err = d.sendOver(ctx, conn, queued)
 		}
 		if err != nil {
-			d.noteUnsent(parcels)
-			return fmt.Errorf("device: publish %d readings of %s: %w", len(parcels), d.cfg.ID, err)
+			d.noteUnsent(queued)
+			return fmt.Errorf("device: publish %d readings of %s: %w", len(queued), d.cfg.Device, err)
 		}
 	}
 	return nil
 }
 
-// sendOver publishes parcels over one connection, all in flight at once, and returns those that
+// sendOver publishes queued over one connection, all in flight at once, and returns those that
 // were not acknowledged.
-func (d *Device) sendOver(ctx context.Context, conn *mqtt.Conn, parcels []Parcel) ([]Parcel, error) {
-	topic := mqtt.ReadingsTopic(d.cfg.ID)
-	acknowledged := make([]func(context.Context) error, len(parcels))
-	for i, p := range parcels {
+func (d *Device) sendOver(ctx context.Context, conn *mqtt.Conn, queued []Queued) ([]Queued, error) {
+	topic := mqtt.ReadingsTopic(d.cfg.Device)
+	acknowledged := make([]func(context.Context) error, len(queued))
+	for i, p := range queued {
 		acknowledged[i] = conn.Publish(topic, p.Reading)
 	}
-	var left []Parcel
+	var left []Queued
 	var done []uint64
-	for i, p := range parcels {
+	for i, p := range queued {
 		if err := acknowledged[i](ctx); err != nil {
 			left = append(left, p)
 		} else {
@@ -211,7 +232,7 @@ func (d *Device) sendOver(ctx context.Context, conn *mqtt.Conn, parcels []Parcel
 		return left, context.Cause(ctx)
 	}
 	if len(left) > 0 { // whatever the reason, another connection is needed
-		d.line.Drop(conn)
+		d.conn.Drop(conn)
 		conn.Close()
 	}
 	return left, nil
@@ -219,10 +240,10 @@ func (d *Device) sendOver(ctx context.Context, conn *mqtt.Conn, parcels []Parcel
 
 // published notes acknowledgements; a reading whose receipt nobody waits for has arrived.
 func (d *Device) published(sequences []uint64) error {
-	if d.cfg.StreamKeys != nil {
-		return d.cfg.Outbox.Published(d.cfg.ID, sequences...)
+	if d.cfg.Streams != nil {
+		return d.cfg.Outbox.Published(d.cfg.Device, sequences...)
 	}
-	if err := d.cfg.Outbox.Release(d.cfg.ID, sequences...); err != nil {
+	if err := d.cfg.Outbox.Release(d.cfg.Device, sequences...); err != nil {
 		return err
 	}
 	d.forget(sequences)
@@ -240,60 +261,10 @@ func (d *Device) forget(sequences []uint64) {
 	d.settled = make(chan struct{})
 }
 
-func (d *Device) noteUnsent(parcels []Parcel) {
+func (d *Device) noteUnsent(queued []Queued) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, p := range parcels {
+	for _, p := range queued {
 		delete(d.sentAt, p.Sequence)
 	}
-}
-
-// resendLimit bounds the readings that are sent again at once.
-const resendLimit = 512
-
-// sendAgain looks, now and then, for readings that nobody acknowledged or proved in time.
-func (d *Device) sendAgain() {
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-d.ctx.Done():
-			return
-		case <-t.C:
-		}
-		if !d.line.Up() {
-			continue
-		}
-		due, err := d.due()
-		if err != nil {
-			d.cfg.Logger.Error("outbox cannot be read", "device", d.cfg.ID, "error", err)
-			continue
-		}
-		if err := d.send(d.ctx, due); err != nil && d.ctx.Err() == nil {
-			d.cfg.Logger.Warn("readings not acknowledged yet; they will be sent again", "device", d.cfg.ID, "readings", len(due), "error", err)
-		}
-	}
-}
-
-// due returns readings left over from an earlier run that the broker never acknowledged, and
-// those whose receipt is overdue, and counts them as sent now.
-func (d *Device) due() ([]Parcel, error) {
-	now := time.Now()
-	d.storing.Lock()
-	defer d.storing.Unlock()
-	due, err := d.cfg.Outbox.Waiting(d.cfg.ID, resendLimit, func(seq uint64, published bool) bool {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		at, sent := d.sentAt[seq]
-		if sent {
-			return d.cfg.StreamKeys != nil && now.Sub(at) > d.cfg.ReceiptTimeout
-		}
-		if published && d.cfg.StreamKeys != nil {
-			d.sentAt[seq] = now // sent by an earlier run; its receipt may be under way
-			return false
-		}
-		return true
-	})
-	d.noteSent(due)
-	return due, err
 }

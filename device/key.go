@@ -16,6 +16,7 @@ import (
 	"github.com/anchorline/anchorline/internal/durable"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // NewKey makes a key pair: Ed25519 for EdDSA, P-256 for ES256.
@@ -59,19 +60,19 @@ func ReadKey(path string) (cose.Signer, error) {
 	return cose.NewSigner(private)
 }
 
-// Possession is the proof that the holder of a key registers it: for this device id, this
-// owner's MSP and this channel only. It is in base64url, as the ledger takes it.
-func Possession(signer cose.Signer, id, owner, channel string) (string, error) {
-	token, err := reading.SignPossession(signer, subject(id, owner, channel))
+// Possession is the proof that the holder of a key registers it: for this device of this owner and
+// for this channel only. It is in base64url, as the ledger takes it.
+func Possession(signer cose.Signer, device name.Name, channel string) (string, error) {
+	token, err := reading.SignPossession(signer, subject(device, channel))
 	return base64.RawURLEncoding.EncodeToString(token), err
 }
 
 // Rotation is the old key's word that next replaces it, in base64url, as the ledger takes it.
-func Rotation(old cose.Signer, id, owner, channel string, next cose.Key) (string, error) {
-	token, err := reading.SignRotation(old, subject(id, owner, channel), next)
+func Rotation(old cose.Signer, device name.Name, channel string, next cose.Key) (string, error) {
+	token, err := reading.SignRotation(old, subject(device, channel), next)
 	return base64.RawURLEncoding.EncodeToString(token), err
 }
 
-func subject(id, owner, channel string) reading.Subject {
-	return reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: owner, Channel: channel}
+func subject(device name.Name, channel string) reading.Subject {
+	return reading.Subject{Kind: reading.DeviceKey, Name: device, Channel: channel}
 }

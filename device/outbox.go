@@ -14,6 +14,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/anchorline/anchorline/internal/durable"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // An Outbox is a device's memory: the next sequence number, and every reading until its receipt
@@ -30,16 +31,16 @@ type Tally struct {
 	Verified  uint64 // whose receipt was verified
 }
 
-// A Parcel is a reading that waits for its receipt.
-type Parcel struct {
+// Queued is a reading that waits for its receipt.
+type Queued struct {
 	Sequence  uint64
 	Published bool // the broker acknowledged it
 	Reading   []byte
 }
 
 var (
-	bucketParcels = []byte("parcels") // device 0x00 sequence → published flag, reading
-	bucketTallies = []byte("tallies") // device → three counts
+	bucketQueue   = []byte("queue")   // device's name 0x00 sequence → published flag, reading
+	bucketTallies = []byte("tallies") // device's name → three counts
 )
 
 // ErrOutboxInUse is returned while another process has the outbox open.
@@ -59,7 +60,7 @@ func OpenOutbox(path string) (*Outbox, error) {
 		return nil, fmt.Errorf("device: open outbox %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{bucketParcels, bucketTallies} {
+		for _, b := range [][]byte{bucketQueue, bucketTallies} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
@@ -81,8 +82,8 @@ func (o *Outbox) Close() error { return o.db.Close() }
 
 // Put signs and stores n readings under the next sequence numbers. sign is called with each
 // number; when it fails nothing is stored and no number is used.
-func (o *Outbox) Put(device string, n int, sign func(i int, sequence uint64) ([]byte, error)) ([]Parcel, error) {
-	parcels := []Parcel{}
+func (o *Outbox) Put(device name.Name, n int, sign func(i int, sequence uint64) ([]byte, error)) ([]Queued, error) {
+	queued := []Queued{}
 	err := o.update(device, func(tx *bbolt.Tx, t *Tally) error {
 		for i := range n {
 			seq := t.Signed + 1
@@ -90,27 +91,27 @@ func (o *Outbox) Put(device string, n int, sign func(i int, sequence uint64) ([]
 			if err != nil {
 				return err
 			}
-			if err := tx.Bucket(bucketParcels).Put(parcelKey(device, seq), append([]byte{0}, r...)); err != nil {
+			if err := tx.Bucket(bucketQueue).Put(queueKey(device, seq), append([]byte{0}, r...)); err != nil {
 				return err
 			}
 			t.Signed = seq
-			parcels = append(parcels, Parcel{Sequence: seq, Reading: r})
+			queued = append(queued, Queued{Sequence: seq, Reading: r})
 		}
 		return nil
 	})
-	return parcels, err
+	return queued, err
 }
 
 // Published notes that the broker acknowledged these readings.
-func (o *Outbox) Published(device string, sequences ...uint64) error {
+func (o *Outbox) Published(device name.Name, sequences ...uint64) error {
 	return o.update(device, func(tx *bbolt.Tx, t *Tally) error {
-		b := tx.Bucket(bucketParcels)
+		b := tx.Bucket(bucketQueue)
 		for _, seq := range sequences {
-			v := b.Get(parcelKey(device, seq))
+			v := b.Get(queueKey(device, seq))
 			if len(v) == 0 || v[0] != 0 {
 				continue
 			}
-			if err := b.Put(parcelKey(device, seq), append([]byte{1}, v[1:]...)); err != nil {
+			if err := b.Put(queueKey(device, seq), append([]byte{1}, v[1:]...)); err != nil {
 				return err
 			}
 			t.Published++
@@ -120,18 +121,18 @@ func (o *Outbox) Published(device string, sequences ...uint64) error {
 }
 
 // Verified notes that these readings' receipts were verified, and lets go of them.
-func (o *Outbox) Verified(device string, sequences ...uint64) error {
+func (o *Outbox) Verified(device name.Name, sequences ...uint64) error {
 	return o.update(device, func(tx *bbolt.Tx, t *Tally) error {
-		b := tx.Bucket(bucketParcels)
+		b := tx.Bucket(bucketQueue)
 		for _, seq := range sequences {
-			v := b.Get(parcelKey(device, seq))
+			v := b.Get(queueKey(device, seq))
 			if len(v) == 0 {
 				continue
 			}
 			if v[0] == 0 {
 				t.Published++ // the receipt overtook the acknowledgement
 			}
-			if err := b.Delete(parcelKey(device, seq)); err != nil {
+			if err := b.Delete(queueKey(device, seq)); err != nil {
 				return err
 			}
 			t.Verified++
@@ -142,18 +143,18 @@ func (o *Outbox) Verified(device string, sequences ...uint64) error {
 
 // Release notes that the broker acknowledged these readings, and lets go of them: nobody waits for
 // their receipts.
-func (o *Outbox) Release(device string, sequences ...uint64) error {
+func (o *Outbox) Release(device name.Name, sequences ...uint64) error {
 	return o.update(device, func(tx *bbolt.Tx, t *Tally) error {
-		b := tx.Bucket(bucketParcels)
+		b := tx.Bucket(bucketQueue)
 		for _, seq := range sequences {
-			v := b.Get(parcelKey(device, seq))
+			v := b.Get(queueKey(device, seq))
 			if len(v) == 0 {
 				continue
 			}
 			if v[0] == 0 {
 				t.Published++
 			}
-			if err := b.Delete(parcelKey(device, seq)); err != nil {
+			if err := b.Delete(queueKey(device, seq)); err != nil {
 				return err
 			}
 		}
@@ -161,34 +162,34 @@ func (o *Outbox) Release(device string, sequences ...uint64) error {
 	})
 }
 
-// Parcel returns a reading that waits for its receipt, and false for one that does not.
-func (o *Outbox) Parcel(device string, sequence uint64) (Parcel, bool, error) {
-	var p Parcel
+// Queued returns a reading that waits for its receipt, and false for one that does not.
+func (o *Outbox) Queued(device name.Name, sequence uint64) (Queued, bool, error) {
+	var q Queued
 	var ok bool
 	err := o.db.View(func(tx *bbolt.Tx) error {
-		v := tx.Bucket(bucketParcels).Get(parcelKey(device, sequence))
+		v := tx.Bucket(bucketQueue).Get(queueKey(device, sequence))
 		if ok = len(v) > 0; ok {
-			p = Parcel{Sequence: sequence, Published: v[0] != 0, Reading: bytes.Clone(v[1:])}
+			q = Queued{Sequence: sequence, Published: v[0] != 0, Reading: bytes.Clone(v[1:])}
 		}
 		return nil
 	})
-	return p, ok, err
+	return q, ok, err
 }
 
 // Waiting returns the oldest readings of a device that are still in the outbox and that want
 // wants, at most limit; a nil want wants all.
-func (o *Outbox) Waiting(device string, limit int, want func(sequence uint64, published bool) bool) ([]Parcel, error) {
-	var out []Parcel
+func (o *Outbox) Waiting(device name.Name, limit int, want func(sequence uint64, published bool) bool) ([]Queued, error) {
+	var out []Queued
 	err := o.db.View(func(tx *bbolt.Tx) error {
-		prefix := append([]byte(device), 0)
-		c := tx.Bucket(bucketParcels).Cursor()
+		prefix := append([]byte(device.String()), 0)
+		c := tx.Bucket(bucketQueue).Cursor()
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(out) < limit; k, v = c.Next() {
 			if len(k) != len(prefix)+8 || len(v) == 0 {
 				return fmt.Errorf("%w: reading at %x of %s", ErrOutboxDamaged, k, device)
 			}
 			seq, published := binary.BigEndian.Uint64(k[len(prefix):]), v[0] != 0
 			if want == nil || want(seq, published) {
-				out = append(out, Parcel{Sequence: seq, Published: published, Reading: bytes.Clone(v[1:])})
+				out = append(out, Queued{Sequence: seq, Published: published, Reading: bytes.Clone(v[1:])})
 			}
 		}
 		return nil
@@ -197,7 +198,7 @@ func (o *Outbox) Waiting(device string, limit int, want func(sequence uint64, pu
 }
 
 // Tally returns a device's counts.
-func (o *Outbox) Tally(device string) (Tally, error) {
+func (o *Outbox) Tally(device name.Name) (Tally, error) {
 	var t Tally
 	err := o.db.View(func(tx *bbolt.Tx) (err error) {
 		t, err = loadTally(tx, device)
@@ -206,7 +207,7 @@ func (o *Outbox) Tally(device string) (Tally, error) {
 	return t, err
 }
 
-func (o *Outbox) update(device string, f func(*bbolt.Tx, *Tally) error) error {
+func (o *Outbox) update(device name.Name, f func(*bbolt.Tx, *Tally) error) error {
 	err := o.db.Update(func(tx *bbolt.Tx) error {
 		t, err := loadTally(tx, device)
 		if err != nil {
@@ -218,7 +219,7 @@ func (o *Outbox) update(device string, f func(*bbolt.Tx, *Tally) error) error {
 		v := binary.BigEndian.AppendUint64(nil, t.Signed)
 		v = binary.BigEndian.AppendUint64(v, t.Published)
 		v = binary.BigEndian.AppendUint64(v, t.Verified)
-		return tx.Bucket(bucketTallies).Put([]byte(device), v)
+		return tx.Bucket(bucketTallies).Put([]byte(device.String()), v)
 	})
 	if err != nil {
 		return fmt.Errorf("device: outbox of %s: %w", device, err)
@@ -226,8 +227,8 @@ func (o *Outbox) update(device string, f func(*bbolt.Tx, *Tally) error) error {
 	return nil
 }
 
-func loadTally(tx *bbolt.Tx, device string) (Tally, error) {
-	v := tx.Bucket(bucketTallies).Get([]byte(device))
+func loadTally(tx *bbolt.Tx, device name.Name) (Tally, error) {
+	v := tx.Bucket(bucketTallies).Get([]byte(device.String()))
 	if v == nil {
 		return Tally{}, nil
 	}
@@ -239,6 +240,6 @@ func loadTally(tx *bbolt.Tx, device string) (Tally, error) {
 	}, nil
 }
 
-func parcelKey(device string, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte(device), 0), seq)
+func queueKey(device name.Name, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte(device.String()), 0), seq)
 }

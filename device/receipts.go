@@ -4,12 +4,16 @@ package device
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
@@ -21,17 +25,21 @@ type Verified struct {
 	Receipt  *receipt.Receipt
 }
 
-// ErrUnpinned is wrapped when a receipt names a stream whose key the device does not know.
-var ErrUnpinned = errors.New("device: no key is pinned for this stream")
+// ErrUnknownStream is wrapped when a receipt names a stream that [Config.Streams] does not know.
+var ErrUnknownStream = errors.New("device: receipts of this stream are not taken")
+
+// ErrStreamKey is wrapped when the key that signed a receipt did not speak for its stream, or must
+// not be trusted any more.
+var ErrStreamKey = errors.New("device: the receipt's key does not speak for its stream")
 
 // subscribe asks for the device's receipts. Without them readings are sent again, so a refusal is
 // reported and the device goes on.
 func (d *Device) subscribe(conn *mqtt.Conn) {
-	if d.cfg.StreamKeys == nil {
+	if d.cfg.Streams == nil {
 		return
 	}
-	if err := conn.Subscribe(d.ctx, mqtt.ReceiptsTopic(d.cfg.ID)); err != nil && d.ctx.Err() == nil {
-		d.cfg.Logger.Warn("no receipts", "device", d.cfg.ID, "error", err)
+	if err := conn.Subscribe(d.ctx, mqtt.ReceiptsTopic(d.cfg.Device)); err != nil && d.ctx.Err() == nil {
+		d.cfg.Logger.Warn("no receipts", "device", d.cfg.Device, "error", err)
 	}
 }
 
@@ -54,7 +62,7 @@ func (d *Device) verifyReceipts(receipts <-chan paho.Message) {
 			return
 		case m := <-receipts:
 			if err := d.accept(m.Payload()); err != nil {
-				d.cfg.Logger.Error("receipt refused", "device", d.cfg.ID, "error", err)
+				d.cfg.Logger.Error("receipt refused", "device", d.cfg.Device, "error", err)
 			}
 			m.Ack()
 		}
@@ -70,13 +78,13 @@ func (d *Device) accept(payload []byte) error {
 	var good []Verified
 	var failed error
 	for _, e := range entries {
-		p, waiting, err := d.cfg.Outbox.Parcel(d.cfg.ID, e.Sequence)
+		q, waiting, err := d.cfg.Outbox.Queued(d.cfg.Device, e.Sequence)
 		if err == nil && !waiting {
 			continue // verified before
 		}
 		var v Verified
 		if err == nil {
-			v, err = d.verify(p, e.Receipt)
+			v, err = d.verify(q, e.Receipt)
 		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("reading %d: %w", e.Sequence, err))
@@ -87,18 +95,44 @@ func (d *Device) accept(payload []byte) error {
 	return errors.Join(failed, d.settle(good))
 }
 
-func (d *Device) verify(p Parcel, data []byte) (Verified, error) {
+func (d *Device) verify(q Queued, data []byte) (Verified, error) {
 	r, err := receipt.Parse(data)
 	if err != nil {
 		return Verified{}, err
 	}
-	err = fmt.Errorf("%w: %s", ErrUnpinned, r.Claims.Stream)
-	for _, key := range d.cfg.StreamKeys(r.Claims.Stream) {
-		if key.ID() == r.KeyID {
-			err = r.Verify(key, p.Reading)
-		}
+	stream, known := d.cfg.Streams(r.Claims.Stream)
+	if !known || stream.Name() != r.Claims.Stream {
+		return Verified{}, fmt.Errorf("%w: %s", ErrUnknownStream, r.Claims.Stream)
 	}
-	return Verified{Sequence: p.Sequence, Reading: p.Reading, Receipt: r}, err
+	key, err := streamKey(stream, r)
+	if err == nil {
+		err = r.Verify(key, q.Reading)
+	}
+	return Verified{Sequence: q.Sequence, Reading: q.Reading, Receipt: r}, err
+}
+
+// streamKey returns the key that the receipt names, if it stood at the receipt's ledger time and
+// nobody disowned it. The ledger time is what the signer says it is, so a key that was replaced for a
+// reason is refused whatever time its receipt claims: whoever stole it would claim an earlier one.
+func streamKey(stream record.Stream, r *receipt.Receipt) (cose.Key, error) {
+	id := r.KeyID.String()
+	verdict := standing.Stream(stream, id, record.Moment{Time: r.Claims.LedgerTime, Tx: hex.EncodeToString(r.Claims.Transaction[:])}, nil)
+	if !verdict.Trusted() {
+		detail := verdict.Detail
+		if verdict.Repudiated != nil {
+			detail = fmt.Sprintf("%s disowned it: %s", verdict.Repudiated.By, verdict.Repudiated.Reason)
+		}
+		return cose.Key{}, fmt.Errorf("%w: %s", ErrStreamKey, detail)
+	}
+	k, _ := record.FindKey(stream.Keys, id)
+	if k.Until != nil && k.Reason != "" {
+		return cose.Key{}, fmt.Errorf("%w: key %s of stream %s was replaced for this reason: %s", ErrStreamKey, id, stream.Name(), k.Reason)
+	}
+	key, err := cose.ParseKeyText(k.Public)
+	if err != nil {
+		return cose.Key{}, fmt.Errorf("%w: key %s of stream %s: %w", ErrStreamKey, id, stream.Name(), err)
+	}
+	return key, nil
 }
 
 func (d *Device) settle(good []Verified) error {
@@ -109,7 +143,7 @@ func (d *Device) settle(good []Verified) error {
 	for i, v := range good {
 		sequences[i] = v.Sequence
 	}
-	if err := d.cfg.Outbox.Verified(d.cfg.ID, sequences...); err != nil {
+	if err := d.cfg.Outbox.Verified(d.cfg.Device, sequences...); err != nil {
 		return err
 	}
 	d.forget(sequences)
@@ -128,14 +162,14 @@ func (d *Device) Drain(ctx context.Context) error {
 		d.mu.Lock()
 		settled := d.settled
 		d.mu.Unlock()
-		waiting, err := d.cfg.Outbox.Waiting(d.cfg.ID, 1, nil)
+		waiting, err := d.cfg.Outbox.Waiting(d.cfg.Device, 1, nil)
 		if err != nil || len(waiting) == 0 {
 			return err
 		}
 		select {
 		case <-settled:
 		case <-ctx.Done():
-			return fmt.Errorf("device: %s still waits for reading %d: %w", d.cfg.ID, waiting[0].Sequence, ctx.Err())
+			return fmt.Errorf("device: %s still waits for reading %d: %w", d.cfg.Device, waiting[0].Sequence, ctx.Err())
 		case <-d.ctx.Done():
 			return ErrClosed
 		}

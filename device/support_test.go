@@ -17,12 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/network/broker"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
@@ -42,13 +44,21 @@ const (
 	tick     = 5 * time.Millisecond
 )
 
+// ledgerTime is that of the receipts, in milliseconds.
+const ledgerTime = 1_000_000
+
+var (
+	d = name.New("Org1MSP", "d")
+	s = name.New("Org1MSP", "s")
+)
+
 var quiet = slog.New(slog.DiscardHandler)
 
 func signer(t testing.TB, seed byte) cose.Signer {
 	t.Helper()
-	s, err := cose.NewSigner(ed25519.NewKeyFromSeed(append(make([]byte, 31), seed)))
+	made, err := cose.NewSigner(ed25519.NewKeyFromSeed(append(make([]byte, 31), seed)))
 	require.NoError(t, err)
-	return s
+	return made
 }
 
 func outbox(t testing.TB, path string) *device.Outbox {
@@ -107,33 +117,41 @@ func (b *bridge) times(seq uint64) int {
 	return b.got[seq]
 }
 
+func (b *bridge) bytes(seq uint64) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last[seq]
+}
+
 func (b *bridge) await(what string, condition func() bool) {
 	b.t.Helper()
 	require.Eventually(b.t, condition, patience, tick, what)
 }
 
 // answer sends receipts for readings, of one batch, signed by the key.
-func (b *bridge) answer(device, stream string, key cose.Signer, readings ...[]byte) {
+func (b *bridge) answer(device name.Name, stream name.Name, key cose.Signer, readings ...[]byte) {
 	b.t.Helper()
-	b.send(device, receipts(b.t, stream, key, readings...))
+	b.send(device, receipts(b.t, stream, key, ledgerTime, readings...))
 }
 
-func (b *bridge) send(device string, payload []byte) {
+func (b *bridge) send(device name.Name, payload []byte) {
 	b.t.Helper()
 	tok := b.client.Publish(mqtt.ReceiptsTopic(device), 1, false, payload)
 	require.True(b.t, tok.WaitTimeout(patience))
 	require.NoError(b.t, tok.Error())
 }
 
-// receipts makes one message of receipts.
-func receipts(t *testing.T, stream string, key cose.Signer, readings ...[]byte) []byte {
+// receipts makes one message of receipts for an anchor of a time.
+func receipts(t *testing.T, stream name.Name, key cose.Signer, at int64, readings ...[]byte) []byte {
 	t.Helper()
 	leaves := make([]merkle.Hash, len(readings))
 	for i, r := range readings {
 		leaves[i] = merkle.LeafHash(r)
 	}
 	tree := merkle.New(leaves)
-	signed, err := receipt.Sign(key, tree.Root(), receipt.Claims{Stream: stream, Ledger: "c/cc", Number: 1, Anchor: sha256.Sum256(nil)})
+	signed, err := receipt.Sign(key, tree.Root(), receipt.Claims{
+		Stream: stream, Ledger: "c/cc", Number: 1, Anchor: sha256.Sum256(nil), LedgerTime: at,
+	})
 	require.NoError(t, err)
 	var entries []receipt.Entry
 	for i, r := range readings {
@@ -150,24 +168,30 @@ func receipts(t *testing.T, stream string, key cose.Signer, readings ...[]byte) 
 
 func config(t *testing.T, url string, o *device.Outbox) device.Config {
 	t.Helper()
-	key := signer(t, 99).Key()
 	return device.Config{
-		ID: "d", Signer: signer(t, 1), Broker: device.Broker{URL: url}, Outbox: o, Logger: quiet,
-		StreamKeys: func(stream string) []cose.Key {
-			if stream != "s" {
-				return nil
-			}
-			return []cose.Key{key}
-		},
+		Device: d, Signer: signer(t, 1), Broker: device.Broker{URL: url}, Outbox: o, Logger: quiet,
+		Streams: pinned(record.Stream{
+			Owner: s.Owner, ID: s.ID, Keys: []record.Key{streamKey(signer(t, 99).Key())}, Opened: record.Moment{Time: 1},
+		}),
 	}
+}
+
+// pinned takes receipts of one stream.
+func pinned(r record.Stream) device.Streams {
+	return func(stream name.Name) (record.Stream, bool) { return r, stream == r.Name() }
+}
+
+// streamKey is the record of a key that is open.
+func streamKey(key cose.Key) record.Key {
+	return record.Key{ID: key.ID().String(), Algorithm: key.Algorithm().String(), Public: key.Text(), From: record.Moment{Time: 1}}
 }
 
 func connect(t *testing.T, cfg device.Config) *device.Device {
 	t.Helper()
-	d, err := device.Connect(cfg)
+	connected, err := device.Connect(cfg)
 	require.NoError(t, err)
-	t.Cleanup(d.Close)
-	return d
+	t.Cleanup(connected.Close)
+	return connected
 }
 
 func payload(i int) device.Payload {

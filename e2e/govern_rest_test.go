@@ -68,7 +68,7 @@ func TestBridgesAndManufacturersAreGovernedFromTheShell(t *testing.T) {
 	require.Contains(t, must(t, dir, "", "stream", "set-bridge", name, who.Bridge, "--profile", admin), who.Bridge)
 
 	// The ledger proves a reading, and keeps another anchor of the same batch as evidence.
-	must(t, dir, "", "audit", "statement", sim, "1", "--archive", "data/bridge/archive")
+	must(t, dir, "", "audit", "statement", "Org1MSP/"+sim, "1", "--archive", "data/bridge/archive")
 	file := sim + "-1.cose"
 	must(t, dir, "", "anchor", "verify", file, "--profile", user)
 	data, err := os.ReadFile(filepath.Join(dir, file))

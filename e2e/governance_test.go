@@ -43,14 +43,14 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	// A device's life: suspended, resumed, described, rotated, transferred.
 	must(t, dir, "", "device", "new", id)
 	must(t, dir, "", "device", "register", id, "--profile", profileOf())
-	out, status = command(t, dir, "", "device", "suspend", id, "--reason", "not mine", "--profile", otherProfile("org2-admin"))
+	out, status = command(t, dir, "", "device", "suspend", "Org1MSP/"+id, "--reason", "not mine", "--profile", otherProfile("org2-admin"))
 	require.Equal(t, 1, status)
-	require.Contains(t, out, "FORBIDDEN")
+	require.Contains(t, out, "the profile is of Org2MSP")
 	require.Contains(t, must(t, dir, "", "device", "suspend", id, "--reason", "moved", "--profile", profileOf()), "suspended")
 	require.Contains(t, must(t, dir, "", "device", "resume", id, "--reason", "back", "--profile", profileOf()), "active")
 	must(t, dir, "", "device", "describe", id, "--type", "gate", "--attribute", "hall=3", "--profile", profileOf())
 	must(t, dir, "", "device", "new", "next", "--key", "next.key")
-	must(t, dir, "", "device", "rotate", id, "--new-key", "next.key", "--profile", profileOf())
+	must(t, dir, "", "device", "rotate-key", id, "--new-key", "next.key", "--profile", profileOf())
 
 	// Devices sign for themselves, and a registrar registers them by the file.
 	var requests strings.Builder
@@ -65,26 +65,27 @@ func TestOrganisationsGovernTheirOwnFromTheShell(t *testing.T) {
 	require.Contains(t, must(t, dir, "", "device", "key-at", id, time.Now().UTC().Add(time.Hour).Format(time.RFC3339), "--profile", profileOf()), "trusted      yes")
 
 	// A policy lets the other organisation read, until it is revoked.
-	text := `permit (principal in Organisation::"Org2MSP", action == Action::"read", resource == Device::"` + id + `");`
+	text := `permit (principal in Organisation::"Org2MSP", action == Action::"read", resource == Device::"Org1MSP/` + id + `");`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "p.cedar"), []byte(text), 0o600))
-	out, status = command(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2"))
+	out, status = command(t, dir, "", "access", "decide", "read", "Org1MSP/"+id, "--profile", otherProfile("org2"))
 	require.Equal(t, 1, status)
 	require.Contains(t, out, "deny")
 	must(t, dir, "", "policy", "put", id, "p.cedar", "--profile", otherProfile("org1-admin"))
-	require.Contains(t, must(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2")), "allow")
+	require.Contains(t, must(t, dir, "", "access", "decide", "read", "Org1MSP/"+id, "--profile", otherProfile("org2")), "allow")
 	out, status = command(t, dir, "", "access", "request", "read", "--owner", "Org1MSP", "--attribute", "row="+id, "--profile", otherProfile("org2"))
 	require.Equal(t, 1, status, out)
-	require.Contains(t, must(t, dir, "", "access", "request", "read", id, "--purpose", "of "+id, "--profile", otherProfile("org2")), "asked by  Org2MSP")
+	require.Contains(t, must(t, dir, "", "access", "request", "read", "Org1MSP/"+id, "--purpose", "of "+id, "--profile", otherProfile("org2")), "asked by  Org2MSP")
 	require.Contains(t, must(t, dir, "", "access", "list", "--profile", profileOf()), "of "+id)
-	require.Contains(t, must(t, dir, "", "policy", "history", id, "--profile", profileOf()), id+"  1         yes")
+	require.Contains(t, must(t, dir, "", "policy", "history", id, "--profile", profileOf()), "Org1MSP/"+id+"  1         yes")
 	require.Contains(t, must(t, dir, "", "policy", "list", "--profile", otherProfile("org2")), id)
-	require.Contains(t, must(t, dir, "", "policy", "show", id, "--owner", "Org1MSP", "--profile", profileOf()), id)
+	require.Contains(t, must(t, dir, "", "policy", "show", "Org1MSP/"+id, "--profile", profileOf()), id)
 	must(t, dir, "", "policy", "revoke", id, "--reason", "over", "--profile", otherProfile("org1-admin"))
-	_, status = command(t, dir, "", "access", "decide", "read", id, "--profile", otherProfile("org2"))
+	_, status = command(t, dir, "", "access", "decide", "read", "Org1MSP/"+id, "--profile", otherProfile("org2"))
 	require.Equal(t, 1, status)
 
 	must(t, dir, "", "device", "offer", id, "--to", "Org2MSP", "--profile", profileOf())
-	require.Contains(t, must(t, dir, "", "device", "accept", id, "--profile", otherProfile("org2-admin")), "Org2MSP")
+	require.Contains(t, must(t, dir, "", "device", "accept", "Org1MSP/"+id, "--key", "next.key", "--profile", otherProfile("org2-admin")), "Org2MSP/"+id)
+	require.Contains(t, must(t, dir, "", "device", "show", id, "--profile", profileOf()), "transferred")
 	history := must(t, dir, "", "device", "history", id, "--profile", profileOf())
 	require.GreaterOrEqual(t, strings.Count(history, "\n"), 7, history)
 	require.Contains(t, must(t, dir, "", "device", "revoke", id, "--reason", "scrapped", "--profile", otherProfile("org2-admin")), "revoked")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -17,10 +18,7 @@ func (c *Client) Decide(ctx context.Context, q record.AccessQuery) (record.Decis
 // RequestAccess decides and puts the decision on record, a refusal too. It holds for ttl, for the
 // chaincode's default when that is 0. Each call records another decision.
 func (c *Client) RequestAccess(ctx context.Context, q record.AccessQuery, ttl time.Duration) (record.Access, error) {
-	return transact[record.Access](ctx, c, "access:Request", struct {
-		record.AccessQuery
-		TTL int64 `json:"ttl,omitempty"`
-	}{q, ttl.Milliseconds()})
+	return transact[record.Access](ctx, c, "access:Request", call.AccessRequest{AccessQuery: q, TTL: ttl.Milliseconds()})
 }
 
 // Access returns a recorded decision by the id of the transaction that recorded it, or
@@ -31,5 +29,5 @@ func (c *Client) Access(ctx context.Context, id string) (record.Access, error) {
 
 // Accesses returns every recorded decision.
 func (c *Client) Accesses(ctx context.Context) ([]record.Access, error) {
-	return list[record.Access](ctx, c, "access:List", "decisions", nil)
+	return list[record.Access](ctx, c, "access:List", "decisions", func(p call.Page) any { return p })
 }

@@ -7,7 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/anchorline/anchorline/chaincode/call"
 )
 
 // pageSize is how many records are asked for at once: far from any limit on messages, unless the
@@ -57,46 +58,35 @@ func decode(function string, result []byte, v any) error {
 	return nil
 }
 
-// A filter narrows a list: the fields of its request, of which those that are "" are left out.
-type filter map[string]any
-
-// list gathers the pages of a list: the records that its answers have under field.
-func list[T any](ctx context.Context, c *Client, function, field string, f filter) ([]T, error) {
-	return walk[T](ctx, c, function, field, "bookmark", f)
+// list gathers the pages of a list: the records that its answers have under field. request makes the
+// request of one page.
+func list[T any](ctx context.Context, c *Client, function, field string, request func(call.Page) any) ([]T, error) {
+	return walk[T](ctx, c, function, field, "bookmark", request)
 }
 
 // walk is list where the answer has what asks for the page after under the name next. A page that
 // is too large to be sent is asked for again as a smaller one.
-func walk[T any](ctx context.Context, c *Client, function, field, next string, f filter) ([]T, error) {
-	request := map[string]any{}
-	for name, value := range f {
-		if value != "" {
-			request[name] = value
-		}
-	}
+func walk[T any](ctx context.Context, c *Client, function, field, next string, request func(call.Page) any) ([]T, error) {
 	out := []T{}
-	for size := pageSize; ; {
-		request["pageSize"] = size
-		page, err := query[map[string]json.RawMessage](ctx, c, function, request)
-		if size > 1 && errors.Is(err, ErrInvalidArgument) && strings.Contains(err.Error(), "ask for fewer") {
-			size /= 2
+	for page := (call.Page{PageSize: pageSize}); ; {
+		answer, err := query[map[string]json.RawMessage](ctx, c, function, request(page))
+		if page.PageSize > 1 && errors.Is(err, ErrTooLarge) {
+			page.PageSize /= 2
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		var records []T
-		if err := decode(function, page[field], &records); err != nil {
+		if err := decode(function, answer[field], &records); err != nil {
 			return nil, err
 		}
 		out = append(out, records...)
-		var following string
-		if err := decode(function, page[next], &following); err != nil {
+		if err := decode(function, answer[next], &page.Bookmark); err != nil {
 			return nil, err
 		}
-		if following == "" {
+		if page.Bookmark == "" {
 			return out, nil
 		}
-		request[next] = following
 	}
 }

@@ -5,16 +5,12 @@ package ledger
 import (
 	"context"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
 // A Consortium is on what terms the organisations sign each other's changes.
-type Consortium struct {
-	// Terms are in force; nil until every organisation approved the same.
-	Terms *record.Terms `json:"terms,omitempty"`
-	// Approvals are what each organisation approved last, by MSP ID.
-	Approvals []record.Approval `json:"approvals"`
-}
+type Consortium = call.Consortium
 
 // ApproveTerms approves terms for our organisation. They are in force when all that they name, and
 // all of the terms before, approved the same.

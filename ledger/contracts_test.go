@@ -24,6 +24,7 @@ import (
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A recorder runs the contracts and remembers which functions succeeded.
@@ -123,23 +124,24 @@ func keepsDevices(t *testing.T, admin, other member) {
 	for _, f := range []ledger.DeviceFilter{
 		{Type: "pump"}, {Owner: "Org1MSP", Status: record.Active, Attribute: &record.Attribute{Name: "site", Value: "north"}},
 	} {
-		found, err := other.AllDevices(ctx, f)
+		found, err := other.Devices(ctx, f)
 		require.NoError(t, err)
 		require.Equal(t, []record.Device{d}, found)
 	}
 
-	subject := reading.Subject{Kind: reading.DeviceKey, ID: "d", Owner: "Org1MSP", Channel: "mychannel"}
+	subject := reading.Subject{Kind: reading.DeviceKey, Name: our("d"), Channel: "mychannel"}
 	token, err := reading.SignRotation(old, subject, next.Key())
 	require.NoError(t, err)
 	_, err = admin.RotateKey(ctx, ledger.Rotation{
 		ID: "d", Key: next.Key().Text(), Proof: admin.prove(next, reading.DeviceKey, "d"), Authorization: base64.RawURLEncoding.EncodeToString(token),
 	})
 	require.NoError(t, err)
-	k, err := other.DeviceKeyAt(ctx, "d", began.Add(time.Hour))
+	k, err := other.DeviceKeyAt(ctx, our("d"), began.Add(time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, next.Key().ID().String(), k.Key.ID)
 	require.True(t, k.Trusted)
 
+	accept := ledger.Acceptance{From: our("d"), ID: "d2", Key: next.Key().Text(), Proof: other.prove(next, reading.DeviceKey, "d2")}
 	for _, step := range []struct {
 		call func() (record.Device, error)
 		want record.Status
@@ -149,19 +151,19 @@ func keepsDevices(t *testing.T, admin, other member) {
 		{func() (record.Device, error) { return admin.OfferDevice(ctx, "d", "Org2MSP") }, record.Active},
 		{func() (record.Device, error) { return admin.WithdrawOffer(ctx, "d") }, record.Active},
 		{func() (record.Device, error) { return admin.OfferDevice(ctx, "d", "Org2MSP") }, record.Active},
-		{func() (record.Device, error) { return other.AcceptDevice(ctx, "d") }, record.Active},
-		{func() (record.Device, error) { return other.RevokeDevice(ctx, "d", "stolen", 1) }, record.Revoked},
+		{func() (record.Device, error) { return other.AcceptDevice(ctx, accept) }, record.Active},
+		{func() (record.Device, error) { return other.RevokeDevice(ctx, "d2", "stolen", 0) }, record.Revoked},
 	} {
 		d, err := step.call()
 		require.NoError(t, err)
 		require.Equal(t, step.want, d.Status)
 	}
-	d, err = admin.Device(ctx, "d")
+	d, err = admin.Device(ctx, our("d"))
 	require.NoError(t, err)
-	require.Equal(t, "Org2MSP", d.Owner)
-	changes, err := admin.DeviceHistory(ctx, "d")
+	require.Equal(t, name.New("Org2MSP", "d2"), d.TransferredTo)
+	changes, err := admin.DeviceHistory(ctx, our("d"))
 	require.NoError(t, err)
-	require.Len(t, changes, 10)
+	require.Len(t, changes, 9)
 	require.Equal(t, d, changes[0].Device)
 }
 
@@ -212,7 +214,7 @@ func decides(t *testing.T, admin member) {
 	first, err := admin.PutPolicy(ctx, "p", text)
 	require.NoError(t, err)
 
-	question := record.AccessQuery{Action: "read", Resource: record.AccessResource{Device: "e"}}
+	question := record.AccessQuery{Action: "read", Resource: record.AccessResource{Device: our("e")}}
 	decision, err := admin.Decide(ctx, question)
 	require.NoError(t, err)
 	require.True(t, decision.Allowed)
@@ -228,10 +230,10 @@ func decides(t *testing.T, admin member) {
 
 	last, err := admin.RevokePolicy(ctx, "p", "over")
 	require.NoError(t, err)
-	latest, err := admin.Policy(ctx, "Org1MSP", "p")
+	latest, err := admin.Policy(ctx, our("p"))
 	require.NoError(t, err)
 	require.Equal(t, last, latest)
-	history, err := admin.PolicyHistory(ctx, "Org1MSP", "p")
+	history, err := admin.PolicyHistory(ctx, our("p"))
 	require.NoError(t, err)
 	require.Equal(t, []record.Policy{last, first}, history)
 	policies, err := admin.Policies(ctx, "")
@@ -251,17 +253,17 @@ func anchors(t *testing.T, admin member) {
 	all, err := admin.Streams(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []record.Stream{s}, all)
-	one, err := admin.Stream(ctx, "s")
+	one, err := admin.Stream(ctx, our("s"))
 	require.NoError(t, err)
 	require.Equal(t, s, one)
 
 	// A batch of one reading, whose leaf is the root.
 	began := time.Date(2026, 1, 31, 23, 59, 0, 0, time.UTC)
-	leaf, err := reading.Sign(signer(t, 1), reading.Claims{Device: "e", Sequence: 1, Time: began.UnixMilli()}, reading.SenMLJSON, []byte("[]"))
+	leaf, err := reading.Sign(signer(t, 1), reading.Claims{Device: our("e"), Subject: "e", Sequence: 1, Time: began.UnixMilli()}, reading.SenMLJSON, []byte("[]"))
 	require.NoError(t, err)
 	at := record.Span{First: began.UnixMilli(), Last: began.Add(time.Hour).UnixMilli()}
 	a := record.Anchor{
-		Type: record.AnchorType, Version: record.Version, Stream: "s", Number: 1, Previous: record.ZeroHash, BridgeTime: at, DeviceTime: at,
+		Type: record.AnchorType, Version: record.Version, Stream: our("s"), Number: 1, Previous: record.ZeroHash, BridgeTime: at, DeviceTime: at,
 		Root: merkle.LeafHash(leaf).String(), Size: 1, Counts: map[string]uint64{record.DeviceSigned: 1},
 	}
 	data, err := a.Encode()
@@ -270,33 +272,44 @@ func anchors(t *testing.T, admin member) {
 	require.NoError(t, err)
 	_, err = admin.Submit(ctx, p.Bytes)
 	require.NoError(t, err)
-	head, err := admin.Head(ctx, "s")
+	head, err := admin.Head(ctx, our("s"))
 	require.NoError(t, err)
-	require.Equal(t, a.HashText(), head.Hash)
-	entry, err := admin.Anchor(ctx, "s", 1)
+	hash, err := a.HashText()
 	require.NoError(t, err)
-	run, err := admin.Anchors(ctx, "s", 1, 10)
+	require.Equal(t, hash, head.Hash)
+	entry, err := admin.Anchor(ctx, our("s"), 1)
+	require.NoError(t, err)
+	run, err := admin.Anchors(ctx, our("s"), 1, 10)
 	require.NoError(t, err)
 	require.Equal(t, []record.AnchorEntry{entry}, run)
 	for day, want := range map[time.Time]int{began: 1, began.Add(time.Hour): 0, began.In(time.FixedZone("east", 3*3600)): 1} {
-		of, err := admin.AnchorsOfDay(ctx, day, "s")
+		of, err := admin.AnchorsOfDay(ctx, day, our("s"))
 		require.NoError(t, err)
 		require.Len(t, of, want, "the day is UTC's, on which the batch began")
 	}
 
 	proof := []byte{0x83, 0x01, 0x00, 0x80} // [1, 0, []]: the path of the only leaf
-	i, err := admin.VerifyInclusion(ctx, "s", 1, leaf, proof)
+	i, err := admin.VerifyInclusion(ctx, our("s"), 1, leaf, proof)
 	require.NoError(t, err)
 	require.True(t, i.Included)
 	require.True(t, i.Signed)
-	require.Equal(t, "e", i.Device)
+	require.Equal(t, our("e"), i.Device)
+
+	request := ledger.AttestRequest{Stream: our("s"), From: 1, To: 1, Devices: []name.Name{our("e")}, Nonce: record.ZeroHash}
+	attested, err := admin.Attest(ctx, request)
+	require.NoError(t, err)
+	require.Equal(t, []record.AnchorEntry{entry}, attested.Anchors)
+	require.Equal(t, admin.Profile().Ledger(), attested.Ledger)
+	request.Devices = append(request.Devices, our("nobody"))
+	_, err = admin.Attest(ctx, request)
+	require.ErrorIs(t, err, ledger.ErrNotFound)
 
 	a.Gaps++
 	data, err = a.Encode()
 	require.NoError(t, err)
 	report, err := admin.ReportEquivocation(ctx, ledger.Equivocation{Anchor: string(data)})
 	require.NoError(t, err)
-	reports, err := admin.Equivocations(ctx, "s")
+	reports, err := admin.Equivocations(ctx, our("s"))
 	require.NoError(t, err)
 	require.Equal(t, []record.EquivocationReport{report}, reports)
 }

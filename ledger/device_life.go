@@ -5,28 +5,21 @@ package ledger
 import (
 	"context"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
-// Rotation replaces a key of a device or a stream: authorised by the old key, or with a reason why
-// the old key cannot do that.
-type Rotation struct {
-	ID            string `json:"id"`
-	Key           string `json:"key"`
-	Proof         string `json:"proof"`
-	Authorization string `json:"authorization,omitempty"`
-	Reason        string `json:"reason,omitempty"`
-}
+type (
+	// Rotation replaces a key of a device or a stream: authorised by the old key, or with a reason why
+	// the old key cannot do that.
+	Rotation = call.Rotation
+	// Description is what a registrar says of a device.
+	Description = call.Description
+	// Acceptance takes over a device that is offered to our organisation.
+	Acceptance = call.Acceptance
+)
 
-// Description is what a registrar says of a device.
-type Description struct {
-	ID         string            `json:"id"`
-	Type       string            `json:"type,omitempty"`
-	Attributes map[string]string `json:"attributes,omitempty"`
-	Profile    string            `json:"profile,omitempty"`
-}
-
-// DescribeDevice replaces a device's type, attributes and profile.
+// DescribeDevice replaces a device's type, attributes, profile and reporting period.
 func (c *Client) DescribeDevice(ctx context.Context, d Description) (record.Device, error) {
 	return transact[record.Device](ctx, c, "devices:SetAttributes", d)
 }
@@ -38,33 +31,32 @@ func (c *Client) RotateKey(ctx context.Context, r Rotation) (record.Device, erro
 
 // SuspendDevice stops a device's readings from being accepted, until it is resumed.
 func (c *Client) SuspendDevice(ctx context.Context, id, reason string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Suspend", map[string]string{"id": id, "reason": reason})
+	return transact[record.Device](ctx, c, "devices:Suspend", call.StatusChange{ID: id, Reason: reason})
 }
 
 // ResumeDevice ends a suspension.
 func (c *Client) ResumeDevice(ctx context.Context, id, reason string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Resume", map[string]string{"id": id, "reason": reason})
+	return transact[record.Device](ctx, c, "devices:Resume", call.StatusChange{ID: id, Reason: reason})
 }
 
 // RevokeDevice ends a device for good. compromisedSince is the time in ms from which its
 // readings are not to be trusted, 0 for none.
 func (c *Client) RevokeDevice(ctx context.Context, id, reason string, compromisedSince int64) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Revoke", map[string]any{
-		"id": id, "reason": reason, "compromisedSince": compromisedSince,
-	})
+	return transact[record.Device](ctx, c, "devices:Revoke", call.Revocation{ID: id, Reason: reason, CompromisedSince: compromisedSince})
 }
 
 // OfferDevice offers a device to another organisation, which accepts it or not.
 func (c *Client) OfferDevice(ctx context.Context, id, to string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Offer", map[string]string{"id": id, "to": to})
+	return transact[record.Device](ctx, c, "devices:Offer", call.Offer{ID: id, To: to})
 }
 
 // WithdrawOffer takes an offer back.
 func (c *Client) WithdrawOffer(ctx context.Context, id string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:WithdrawOffer", map[string]string{"id": id})
+	return transact[record.Device](ctx, c, "devices:WithdrawOffer", call.ID{ID: id})
 }
 
-// AcceptDevice takes over a device that is offered to our organisation.
-func (c *Client) AcceptDevice(ctx context.Context, id string) (record.Device, error) {
-	return transact[record.Device](ctx, c, "devices:Accept", map[string]string{"id": id})
+// AcceptDevice takes over a device that is offered to our organisation, and returns the new record:
+// the device has another name from then on. The same again is a success.
+func (c *Client) AcceptDevice(ctx context.Context, a Acceptance) (record.Device, error) {
+	return transact[record.Device](ctx, c, "devices:Accept", a)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // network runs our contracts on the embedded network, with the roles that a bridge needs.
@@ -22,6 +23,9 @@ func network(t *testing.T) ledger.Profile {
 	t.Helper()
 	return ledger.Profile(testnet.Start(t).Profile("Org1MSP", "User1"))
 }
+
+// our is a name of our organisation.
+func our(id string) name.Name { return name.New("Org1MSP", id) }
 
 func signer(t *testing.T, seed byte) cose.Signer {
 	t.Helper()
@@ -32,7 +36,7 @@ func signer(t *testing.T, seed byte) cose.Signer {
 
 func possession(t *testing.T, s cose.Signer, kind reading.Kind, id string, p ledger.Profile) string {
 	t.Helper()
-	token, err := reading.SignPossession(s, reading.Subject{Kind: kind, ID: id, Owner: p.MSPID, Channel: p.Channel})
+	token, err := reading.SignPossession(s, reading.Subject{Kind: kind, Name: name.New(p.MSPID, id), Channel: p.Channel})
 	require.NoError(t, err)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
@@ -40,7 +44,7 @@ func possession(t *testing.T, s cose.Signer, kind reading.Kind, id string, p led
 func TestADevicesLifeOnALedger(t *testing.T) {
 	p := network(t)
 	c, ctx := connect(t, p), t.Context()
-	_, err := c.Device(ctx, "d")
+	_, err := c.Device(ctx, our("d"))
 	require.ErrorIs(t, err, ledger.ErrNotFound)
 
 	key := signer(t, 1)
@@ -54,18 +58,25 @@ func TestADevicesLifeOnALedger(t *testing.T) {
 	wrong.ID = "e"
 	_, err = c.RegisterDevice(ctx, wrong)
 	require.ErrorIs(t, err, ledger.ErrInvalidArgument, "a proof for another id")
+	_, err = c.RegisterDevices(ctx, []ledger.Registration{r, wrong})
+	var refused *record.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, "devices[1].proof", refused.Field, "the client learns which one it is")
+	i, found := refused.Index()
+	require.True(t, found)
+	require.Equal(t, 1, i)
 
 	d, err := c.SuspendDevice(ctx, "d", "in repair")
 	require.NoError(t, err)
 	require.Equal(t, record.Suspended, d.Status)
 	_, err = c.ResumeDevice(ctx, "d", "repaired")
 	require.NoError(t, err)
-	d, err = c.RevokeDevice(ctx, "d", "stolen", 1)
+	d, err = c.RevokeDevice(ctx, "d", "stolen", d.Registered.Time)
 	require.NoError(t, err)
 	require.Equal(t, record.Revoked, d.Status)
-	d, err = c.Device(ctx, "d")
+	d, err = c.Device(ctx, our("d"))
 	require.NoError(t, err)
-	require.EqualValues(t, 1, d.CompromisedSince)
+	require.Equal(t, d.Registered.Time, d.CompromisedSince)
 }
 
 func TestAnAnchorIsPreparedSubmittedAndFoundAgain(t *testing.T) {
@@ -74,12 +85,12 @@ func TestAnAnchorIsPreparedSubmittedAndFoundAgain(t *testing.T) {
 	key := signer(t, 2)
 	_, err := c.OpenStream(ctx, ledger.StreamRegistration{ID: "s", Key: key.Key().Text(), Proof: possession(t, key, reading.StreamKey, "s", p)})
 	require.NoError(t, err)
-	head, err := c.Head(ctx, "s")
+	head, err := c.Head(ctx, our("s"))
 	require.NoError(t, err)
 	require.Zero(t, head.Number)
 
 	a := record.Anchor{
-		Type: record.AnchorType, Version: record.Version, Stream: "s", Number: 1, Previous: record.ZeroHash,
+		Type: record.AnchorType, Version: record.Version, Stream: our("s"), Number: 1, Previous: record.ZeroHash,
 		Root: record.ZeroHash, Size: 1, Counts: map[string]uint64{record.DeviceSigned: 1},
 	}
 	data, err := a.Encode()
@@ -100,9 +111,11 @@ func TestAnAnchorIsPreparedSubmittedAndFoundAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, other.TxID, other.Entry.TxID, "it is on the ledger already")
 	require.Equal(t, prepared.TxID, other.Entry.TxID)
-	entry, err := c.Anchor(ctx, "s", 1)
+	entry, err := c.Anchor(ctx, our("s"), 1)
 	require.NoError(t, err)
-	require.Equal(t, a.HashText(), entry.Hash)
+	hash, err := a.HashText()
+	require.NoError(t, err)
+	require.Equal(t, hash, entry.Hash)
 
 	a.Size, a.Counts = 2, map[string]uint64{record.DeviceSigned: 2}
 	data, err = a.Encode()
@@ -132,7 +145,7 @@ func TestWhatChangesAfterMissedWasCalledIsAnnounced(t *testing.T) {
 	require.NoError(t, err)
 	e := <-events
 	require.Equal(t, "DeviceRegistered", e.Name)
-	require.Equal(t, "d", e.ID)
+	require.Equal(t, []name.Name{our("d")}, e.Names())
 	cancel()
 	<-done
 }

@@ -47,6 +47,7 @@ var (
 	ErrInvalidArgument = errors.New("ledger: invalid argument")
 	ErrConflict        = errors.New("ledger: conflict")
 	ErrEquivocation    = errors.New("ledger: equivocation")
+	ErrTooLarge        = errors.New("ledger: too large; ask for less")
 	ErrChaincode       = errors.New("ledger: chaincode failed")
 )
 
@@ -150,7 +151,7 @@ func describe(err error) []string {
 }
 
 // refusalIn finds our chaincode's error in Fabric's text, which wraps it as
-// "chaincode response 500, CODE: message".
+// "chaincode response 500, CODE field=x: message".
 func refusalIn(text string) (*record.Error, bool) {
 	const mark = "chaincode response 500, "
 	_, rest, found := strings.Cut(text, mark)
@@ -177,6 +178,8 @@ func refusalKind(code record.Code) error {
 		return ErrConflict
 	case record.Equivocation:
 		return ErrEquivocation
+	case record.TooLarge:
+		return ErrTooLarge
 	default:
 		return ErrChaincode
 	}

@@ -18,7 +18,7 @@ import (
 var kinds = []error{
 	ledger.ErrConfig, ledger.ErrDenied, ledger.ErrUnavailable, ledger.ErrUnknownOutcome, ledger.ErrInvalidated, ledger.ErrRejected,
 	ledger.ErrNotFound, ledger.ErrAlreadyExists, ledger.ErrForbidden, ledger.ErrInvalidArgument, ledger.ErrConflict,
-	ledger.ErrEquivocation, ledger.ErrChaincode,
+	ledger.ErrEquivocation, ledger.ErrTooLarge, ledger.ErrChaincode,
 }
 
 // The texts are those of Fabric v3.1 (core/endorser, core/handlers/auth, core/chaincode,
@@ -58,6 +58,7 @@ func TestEveryFailureOfTheGatewayIsOfOneKind(t *testing.T) {
 		"exists":                             {"endorse", refusal(codes.Aborted, toEndorse, "chaincode response 500, ALREADY_EXISTS: x"), ledger.ErrAlreadyExists, false},
 		"forbidden":                          {"endorse", refusal(codes.Aborted, toEndorse, "chaincode response 500, FORBIDDEN: x"), ledger.ErrForbidden, false},
 		"invalid argument":                   {"endorse", refusal(codes.Aborted, toEndorse, "chaincode response 500, INVALID_ARGUMENT: x"), ledger.ErrInvalidArgument, false},
+		"too large":                          {"evaluate", refusal(codes.Unknown, "evaluate call to endorser returned error: chaincode response 500, TOO_LARGE field=pageSize: x"), ledger.ErrTooLarge, false},
 		"internal":                           {"endorse", refusal(codes.Aborted, toEndorse, "chaincode response 500, INTERNAL: GET_STATE failed"), ledger.ErrChaincode, false},
 		"not our text":                       {"endorse", refusal(codes.Aborted, toEndorse, "chaincode response 500, Function f not found in contract c"), ledger.ErrChaincode, false},
 		"chaincode says no at evaluate":      {"evaluate", refusal(codes.Unknown, "evaluate call to endorser returned error: chaincode response 500, NOT_FOUND: no device x", "chaincode response 500, NOT_FOUND: no device x"), ledger.ErrNotFound, false},
@@ -78,7 +79,7 @@ func TestEveryFailureOfTheGatewayIsOfOneKind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &peerless{fail: map[string][]error{c.call: {c.err}}}
 			client := connect(t, serve(t, p))
-			err := call(t, client, c.call)
+			err := makes(t, client, c.call)
 			require.Error(t, err)
 			for _, kind := range kinds {
 				require.Equal(t, errors.Is(c.kind, kind), errors.Is(err, kind), "%v: is it %v?", err, kind)
@@ -91,8 +92,8 @@ func TestEveryFailureOfTheGatewayIsOfOneKind(t *testing.T) {
 	}
 }
 
-// call makes the call that a test names.
-func call(t *testing.T, c *ledger.Client, name string) error {
+// makes makes the call that a test names.
+func makes(t *testing.T, c *ledger.Client, name string) error {
 	t.Helper()
 	ctx := t.Context()
 	switch name {
@@ -119,6 +120,11 @@ func TestARefusalIsReadWhole(t *testing.T) {
 	var refused *record.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, record.Error{Code: record.Conflict, Message: "a; b; c: d"}, *refused)
+
+	p = &peerless{fail: map[string][]error{"evaluate": {refusal(codes.Unknown, "chaincode response 500, INVALID_ARGUMENT field=devices[7].id: a: b")}}}
+	_, err = connect(t, serve(t, p)).Evaluate(t.Context(), "f")
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, record.Error{Code: record.InvalidArgument, Field: "devices[7].id", Message: "a: b"}, *refused)
 }
 
 func TestAnInvalidTransactionSaysWhyAndWhere(t *testing.T) {

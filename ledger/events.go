@@ -9,16 +9,40 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
+
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // An Event is a change that our chaincode announced in a committed block.
 type Event struct {
-	Name    string   // for example "DeviceRegistered"
-	ID      string   // the device or stream that changed
-	Devices []string // all of them, when several devices changed at once
+	Name    string    // for example "DeviceRegistered"
+	Owner   string    // the MSP ID of the owner of what changed
+	ID      string    // the device or stream that changed
+	Devices []string  // the ids of all of them, when several devices changed at once
+	Former  name.Name // the name that a transferred device had
 	TxID    string
 	Block   uint64
 	Payload []byte // docs/chaincode.md
+}
+
+// Names returns the names of all records that changed: several devices that were registered at once,
+// and both records of a transferred device. It returns none for an event that names nothing.
+func (e Event) Names() []name.Name {
+	ids := e.Devices
+	if len(ids) == 0 {
+		ids = []string{e.ID}
+	}
+	names := []name.Name{}
+	for _, id := range ids {
+		if n := name.New(e.Owner, id); n.Validate() == nil {
+			names = append(names, n)
+		}
+	}
+	if !e.Former.IsZero() {
+		names = append(names, e.Former)
+	}
+	return names
 }
 
 // reopen is the pause before a closed event stream is opened again.
@@ -64,10 +88,15 @@ func (c *Client) watchOnce(ctx context.Context, f func(Event), missed func(error
 
 func asEvent(e *client.ChaincodeEvent) Event {
 	var body struct {
-		ID      string   `json:"id"`
-		Devices []string `json:"devices"`
+		Owner   string        `json:"owner"`
+		ID      string        `json:"id"`
+		Devices []string      `json:"devices"`
+		Former  record.Device `json:"former"`
 	}
 	// A payload without an id is not one of ours; it is passed on with an empty one.
 	_ = json.Unmarshal(e.Payload, &body)
-	return Event{Name: e.EventName, ID: body.ID, Devices: body.Devices, TxID: e.TransactionID, Block: e.BlockNumber, Payload: e.Payload}
+	return Event{
+		Name: e.EventName, Owner: body.Owner, ID: body.ID, Devices: body.Devices, Former: body.Former.Name(),
+		TxID: e.TransactionID, Block: e.BlockNumber, Payload: e.Payload,
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A program speaks to the ledger with typed calls, and decides on the kind of an error.
@@ -19,7 +20,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	// device pump-7 is not there
+	// device Org1MSP/pump-7 is not there
 	// registrar granted: true
 }
 
@@ -41,8 +42,8 @@ func example(ctx context.Context) error {
 		return err
 	}
 	defer admin.Close()
-	if _, err := admin.Device(ctx, "pump-7"); errors.Is(err, ledger.ErrNotFound) {
-		fmt.Println("device pump-7 is not there")
+	if _, err := admin.Device(ctx, name.New("Org1MSP", "pump-7")); errors.Is(err, ledger.ErrNotFound) {
+		fmt.Println("device Org1MSP/pump-7 is not there")
 	}
 	grant, err := admin.GrantRole(ctx, ledger.RoleRequest{Role: record.Registrar, Unit: "client"})
 	if err != nil {

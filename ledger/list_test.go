@@ -4,7 +4,6 @@ package ledger_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -43,7 +42,7 @@ func (s *shelf) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	s.sizes = append(s.sizes, request.PageSize)
 	s.mu.Unlock()
 	if request.PageSize > s.carries {
-		return shim.Error(fmt.Sprintf(`INVALID_ARGUMENT: field "pageSize": the page exceeds 3 bytes; ask for fewer than %d`, request.PageSize))
+		return shim.Error(`TOO_LARGE field=pageSize: whatever it says`)
 	}
 	first := max(request.From-1, 0)
 	for _, after := range []string{request.Bookmark, request.After} {
@@ -59,16 +58,18 @@ func (s *shelf) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	answer := map[string]any{}
 	switch function {
 	case "devices:List":
-		answer["bookmark"], answer["devices"] = next, page(first, last, func(n int) any { return record.Device{ID: strconv.Itoa(n)} })
+		answer["bookmark"], answer["devices"] = next, page(first, last, func(n int) any { return device(n) })
 	case "devices:History":
-		answer["after"], answer["changes"] = next, page(first, last, func(n int) any { return ledger.DeviceChange{TxID: strconv.Itoa(n)} })
+		answer["after"], answer["changes"] = next, page(first, last, func(n int) any { return ledger.DeviceChange{TxID: strconv.Itoa(n), Device: device(n)} })
 	case "anchors:List":
 		following, _ := strconv.Atoi(next)
 		answer["next"] = 0
 		if next != "" {
 			answer["next"] = following + 1
 		}
-		answer["anchors"] = page(first, last, func(n int) any { return record.AnchorEntry{TxID: strconv.Itoa(n)} })
+		answer["anchors"] = page(first, last, func(n int) any {
+			return record.AnchorEntry{TxID: strconv.Itoa(n), Anchor: record.Anchor{Stream: our("s")}}
+		})
 	}
 	text, err := json.Marshal(answer)
 	if err != nil {
@@ -76,6 +77,8 @@ func (s *shelf) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	}
 	return shim.Success(text)
 }
+
+func device(n int) record.Device { return record.Device{Owner: "Org1MSP", ID: strconv.Itoa(n)} }
 
 func page(first, last int, of func(int) any) []any {
 	records := []any{}
@@ -109,14 +112,14 @@ func TestAListHasEveryPageOnceAndInOrder(t *testing.T) {
 	for _, records := range []int{0, 1, 200, 201, 730} {
 		s := &shelf{records: records, carries: 1000}
 		c := stocked(t, s)
-		devices, err := c.AllDevices(t.Context(), ledger.DeviceFilter{})
+		devices, err := c.Devices(t.Context(), ledger.DeviceFilter{})
 		require.NoError(t, err)
 		require.Len(t, devices, records)
 		for i, d := range devices {
 			require.Equal(t, strconv.Itoa(i), d.ID)
 		}
 		require.Len(t, s.asked(), max(1, (records+199)/200))
-		changes, err := c.DeviceHistory(t.Context(), "d")
+		changes, err := c.DeviceHistory(t.Context(), our("d"))
 		require.NoError(t, err)
 		require.Len(t, changes, records)
 	}
@@ -125,21 +128,21 @@ func TestAListHasEveryPageOnceAndInOrder(t *testing.T) {
 func TestAPageThatIsTooLargeIsAskedForInParts(t *testing.T) {
 	s := &shelf{records: 130, carries: 60}
 	c := stocked(t, s)
-	devices, err := c.AllDevices(t.Context(), ledger.DeviceFilter{})
+	devices, err := c.Devices(t.Context(), ledger.DeviceFilter{})
 	require.NoError(t, err)
 	require.Len(t, devices, 130)
 	require.Equal(t, []int{200, 100, 50, 50, 50}, s.asked())
 
 	s.carries = 0
-	_, err = c.AllDevices(t.Context(), ledger.DeviceFilter{})
-	require.ErrorIs(t, err, ledger.ErrInvalidArgument, "one record that cannot be sent is an error, not a loop")
+	_, err = c.Devices(t.Context(), ledger.DeviceFilter{})
+	require.ErrorIs(t, err, ledger.ErrTooLarge, "one record that cannot be sent is an error, not a loop")
 }
 
 func TestAnchorsComeUpToTheLimitAndNoFurther(t *testing.T) {
 	s := &shelf{records: 500, carries: 1000}
 	c := stocked(t, s)
 	for _, limit := range []struct{ from, limit, want int }{{1, 20, 20}, {1, 450, 450}, {400, 450, 101}, {501, 5, 0}} {
-		entries, err := c.Anchors(t.Context(), "s", uint64(limit.from), limit.limit)
+		entries, err := c.Anchors(t.Context(), our("s"), uint64(limit.from), limit.limit)
 		require.NoError(t, err)
 		require.Len(t, entries, limit.want)
 		if limit.want > 0 {
@@ -147,7 +150,7 @@ func TestAnchorsComeUpToTheLimitAndNoFurther(t *testing.T) {
 		}
 	}
 	s.asked()
-	_, err := c.Anchors(t.Context(), "s", 1, 250)
+	_, err := c.Anchors(t.Context(), our("s"), 1, 250)
 	require.NoError(t, err)
 	require.Equal(t, []int{200, 50}, s.asked())
 }

@@ -5,15 +5,13 @@ package ledger
 import (
 	"context"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // StreamRegistration opens a stream: key and proof of possession in base64url.
-type StreamRegistration struct {
-	ID    string `json:"id"`
-	Key   string `json:"key"`
-	Proof string `json:"proof"`
-}
+type StreamRegistration = call.StreamRegistration
 
 // OpenStream opens a stream that our identity, and nobody else, may write. The same request
 // again is a success.
@@ -29,20 +27,20 @@ func (c *Client) RotateStreamKey(ctx context.Context, r Rotation) (record.Stream
 
 // SetBridge lets another identity of our organisation, as its WhoAmI states it, write a stream.
 func (c *Client) SetBridge(ctx context.Context, id, bridge string) (record.Stream, error) {
-	return transact[record.Stream](ctx, c, "anchors:SetBridge", map[string]string{"id": id, "bridge": bridge})
+	return transact[record.Stream](ctx, c, "anchors:SetBridge", call.BridgeChange{ID: id, Bridge: bridge})
 }
 
 // Stream returns a stream, or ErrNotFound.
-func (c *Client) Stream(ctx context.Context, id string) (record.Stream, error) {
-	return evaluate[record.Stream](ctx, c, "anchors:GetStream", id)
+func (c *Client) Stream(ctx context.Context, stream name.Name) (record.Stream, error) {
+	return evaluate[record.Stream](ctx, c, "anchors:GetStream", stream.String())
 }
 
 // Streams returns every stream of the ledger.
 func (c *Client) Streams(ctx context.Context) ([]record.Stream, error) {
-	return list[record.Stream](ctx, c, "anchors:ListStreams", "streams", nil)
+	return list[record.Stream](ctx, c, "anchors:ListStreams", "streams", func(p call.Page) any { return p })
 }
 
-// Head returns the last anchor's number and hash; number 0 before the first.
-func (c *Client) Head(ctx context.Context, stream string) (record.Head, error) {
-	return evaluate[record.Head](ctx, c, "anchors:Head", stream)
+// Head returns the last anchor's number, hash and time; number 0 before the first.
+func (c *Client) Head(ctx context.Context, stream name.Name) (record.Head, error) {
+	return evaluate[record.Head](ctx, c, "anchors:Head", stream.String())
 }

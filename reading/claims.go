@@ -6,20 +6,18 @@ import (
 	"fmt"
 
 	"github.com/anchorline/anchorline/reading/internal/dcbor"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // MaxNumber is the largest sequence number, batch number, block number or time: 2^53-1, so
 // that JSON carries each exactly.
 const MaxNumber = 1<<53 - 1
 
-// MaxName is the length in bytes of the longest name.
-const MaxName = 64
-
 // Claims is what a device says about itself and one reading.
 type Claims struct {
-	// Device is the device's id, a name (ValidName).
-	Device string
-	// Subject is what the reading is about, a name; usually the device itself.
+	// Device is the device's name: its owner and its id.
+	Device name.Name
+	// Subject is what the reading is about, an id ([name.ValidID]); usually the device's own.
 	Subject string
 	// Sequence counts the device's readings from 1 by 1, at most MaxNumber.
 	Sequence uint64
@@ -43,31 +41,15 @@ type wireClaims struct {
 	Time     uint64 `cbor:"-70002,keyasint"`
 }
 
-// ValidName reports whether s is a name of a device, stream or device type:
-// [A-Za-z0-9][A-Za-z0-9._:-]{0,63}.
-func ValidName(s string) bool {
-	if s == "" || len(s) > MaxName {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		alphanumeric := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		punctuation := c == '.' || c == '_' || c == ':' || c == '-'
-		if !alphanumeric && (!punctuation || i == 0) {
-			return false
-		}
-	}
-	return true
-}
-
 // Validate returns ErrMalformed, naming the claim, unless all claims are within the
 // limits of the format.
 func (c Claims) Validate() error {
+	if err := c.Device.Validate(); err != nil {
+		return fmt.Errorf("%w: iss: device: %w", ErrMalformed, err)
+	}
 	switch {
-	case !ValidName(c.Device):
-		return fmt.Errorf("%w: iss %.100q is not a device id", ErrMalformed, c.Device)
-	case !ValidName(c.Subject):
-		return fmt.Errorf("%w: sub %.100q is not a name", ErrMalformed, c.Subject)
+	case !name.ValidID(c.Subject):
+		return fmt.Errorf("%w: sub %.100q is not an id", ErrMalformed, c.Subject)
 	case c.Sequence == 0 || c.Sequence > MaxNumber:
 		return fmt.Errorf("%w: sequence number %d; count from 1 to 2^53-1", ErrMalformed, c.Sequence)
 	case c.Time < 0 || c.Time > MaxNumber:
@@ -81,7 +63,7 @@ func (c Claims) encode() ([]byte, error) {
 		return nil, err
 	}
 	return dcbor.Marshal(wireClaims{
-		Issuer: c.Device, Subject: c.Subject, Sequence: c.Sequence, Time: uint64(c.Time),
+		Issuer: c.Device.String(), Subject: c.Subject, Sequence: c.Sequence, Time: uint64(c.Time),
 	})
 }
 
@@ -96,14 +78,13 @@ func parseClaims(encoded []byte) (Claims, error) {
 		return Claims{}, err
 	}
 	r := dcbor.NewFields(m)
-	c := Claims{
-		Device:   r.Text(claimIssuer),
-		Subject:  r.Text(claimSubject),
-		Sequence: r.Uint(claimSequence),
-		Time:     r.Int(claimTime),
-	}
+	issuer := r.Text(claimIssuer)
+	c := Claims{Subject: r.Text(claimSubject), Sequence: r.Uint(claimSequence), Time: r.Int(claimTime)}
 	if err := r.Err(); err != nil {
 		return Claims{}, err
+	}
+	if c.Device, err = name.Parse(issuer); err != nil {
+		return Claims{}, fmt.Errorf("%w: iss: device: %w", ErrMalformed, err)
 	}
 	return c, c.Validate()
 }

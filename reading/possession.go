@@ -12,6 +12,7 @@ import (
 
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/internal/dcbor"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Kind is what a key speaks for. It is in the typ header of a token, so that a device's proof opens
@@ -30,22 +31,22 @@ func (k Kind) possessionType() string { return "application/" + string(k) + "-po
 // rotationType is the typ header of a rotation.
 func (k Kind) rotationType() string { return "application/" + string(k) + "-rotation+cwt" }
 
-// Subject is the device or stream that a token is about: its id, its owner (MSP ID) and the
-// channel.
+// Subject is the device or stream that a token is about: its name and the channel.
 type Subject struct {
-	Kind               Kind
-	ID, Owner, Channel string
+	Kind    Kind
+	Name    name.Name
+	Channel string
 }
 
 const (
 	// MaxTokenSize is the length in bytes of the largest possession or rotation token.
 	MaxTokenSize = 2048
-	// MaxTokenText is the length in bytes of the longest owner or channel name in a token.
+	// MaxTokenText is the length in bytes of the longest channel name in a token.
 	MaxTokenText = 255
 )
 
 // ErrWrongSubject means that a possession or rotation token is genuine but was made for
-// another device or stream, owner, channel or new key.
+// another device or stream, channel or new key.
 var ErrWrongSubject = errors.New("token was made for something else")
 
 // Claim keys of a token, docs/formats.md.
@@ -57,8 +58,7 @@ const (
 
 // token is what a possession (without Confirmation) or a rotation says.
 type token struct {
-	ID           string `cbor:"1,keyasint"`
-	Owner        string `cbor:"2,keyasint"`
+	Issuer       string `cbor:"1,keyasint"` // the name of the device or stream
 	Channel      string `cbor:"3,keyasint"`
 	Confirmation *cnf   `cbor:"8,keyasint,omitempty"`
 }
@@ -78,7 +78,7 @@ func SignPossession(signer cose.Signer, s Subject) ([]byte, error) {
 // time: it may be shown again for the same subject.
 func VerifyPossession(encoded []byte, key cose.Key, s Subject) error {
 	if err := verifyToken(encoded, s.Kind.possessionType(), key, s.token()); err != nil {
-		return fmt.Errorf("possession of %.100s: %w", s.ID, err)
+		return fmt.Errorf("possession of %s: %w", s.Name, err)
 	}
 	return nil
 }
@@ -93,12 +93,12 @@ func SignRotation(oldSigner cose.Signer, s Subject, newKey cose.Key) ([]byte, er
 // Errors are those of VerifyPossession.
 func VerifyRotation(encoded []byte, oldKey cose.Key, s Subject, newKey cose.Key) error {
 	if err := verifyToken(encoded, s.Kind.rotationType(), oldKey, s.rotation(newKey)); err != nil {
-		return fmt.Errorf("rotation of %.100s: %w", s.ID, err)
+		return fmt.Errorf("rotation of %s: %w", s.Name, err)
 	}
 	return nil
 }
 
-func (s Subject) token() token { return token{ID: s.ID, Owner: s.Owner, Channel: s.Channel} }
+func (s Subject) token() token { return token{Issuer: s.Name.String(), Channel: s.Channel} }
 
 func (s Subject) rotation(newKey cose.Key) token {
 	t := s.token()
@@ -154,11 +154,8 @@ func (t token) encode() ([]byte, error) {
 }
 
 func (t token) validate() error {
-	if !ValidName(t.ID) {
-		return fmt.Errorf("%w: iss %.100q is not a device or stream id", ErrMalformed, t.ID)
-	}
-	if err := checkTokenText("sub (owner)", t.Owner); err != nil {
-		return err
+	if _, err := name.Parse(t.Issuer); err != nil {
+		return fmt.Errorf("%w: iss: device or stream: %w", ErrMalformed, err)
 	}
 	if err := checkTokenText("aud (channel)", t.Channel); err != nil {
 		return err
@@ -188,7 +185,7 @@ func parseToken(payload []byte, rotation bool) (token, error) {
 		return token{}, err
 	}
 	r := dcbor.NewFields(m)
-	t := token{ID: r.Text(claimIssuer), Owner: r.Text(claimSubject), Channel: r.Text(claimAudience)}
+	t := token{Issuer: r.Text(claimIssuer), Channel: r.Text(claimAudience)}
 	if rotation {
 		confirmation := dcbor.NewFields(r.Map(claimConfirmation))
 		t.Confirmation = &cnf{Key: confirmation.Item(confirmationKey).Raw()}
@@ -205,10 +202,8 @@ func parseToken(payload []byte, rotation bool) (token, error) {
 // match returns ErrWrongSubject, naming the first claim that differs.
 func (t token) match(want token) error {
 	switch {
-	case t.ID != want.ID:
-		return fmt.Errorf("%w: iss is %q, not %.100q", ErrWrongSubject, t.ID, want.ID)
-	case t.Owner != want.Owner:
-		return fmt.Errorf("%w: owner is %q, not %.300q", ErrWrongSubject, t.Owner, want.Owner)
+	case t.Issuer != want.Issuer:
+		return fmt.Errorf("%w: iss is %q, not %.300q", ErrWrongSubject, t.Issuer, want.Issuer)
 	case t.Channel != want.Channel:
 		return fmt.Errorf("%w: channel is %q, not %.300q", ErrWrongSubject, t.Channel, want.Channel)
 	case want.Confirmation != nil && !bytes.Equal(t.Confirmation.Key, want.Confirmation.Key):

@@ -11,20 +11,21 @@ import (
 
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // pump is a device as the subject of a token.
 func pump(id, owner, channel string) reading.Subject {
-	return reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: owner, Channel: channel}
+	return reading.Subject{Kind: reading.DeviceKey, Name: name.New(owner, id), Channel: channel}
 }
 
 var pump7 = pump("pump-7", "Org1MSP", "anchors")
 
 func TestAPossessionTokenIsForOneIDOwnerAndChannel(t *testing.T) {
-	for name, signer := range bothSigners(t) {
+	for algorithm, signer := range bothSigners(t) {
 		key := signer.Key()
 		token, err := reading.SignPossession(signer, pump7)
-		require.NoError(t, err, name)
+		require.NoError(t, err, algorithm)
 		require.NoError(t, reading.VerifyPossession(token, key, pump7))
 		require.ErrorIs(t, reading.VerifyPossession(token, key, pump("pump-8", "Org1MSP", "anchors")), reading.ErrWrongSubject)
 		require.ErrorIs(t, reading.VerifyPossession(token, key, pump("pump-7", "Org2MSP", "anchors")), reading.ErrWrongSubject)
@@ -78,12 +79,12 @@ func TestATokenThatIsNotStrictlyOneIsRefused(t *testing.T) {
 	signer := edSigner(t)
 	key, id := signer.Key(), signer.Key().ID()
 	tokenHeader := func() labels { return labels{1: -8, 4: id[:], 16: "application/anchorline-possession+cwt"} }
-	tokenClaims := func() labels { return labels{1: "pump-7", 2: "Org1MSP", 3: "anchors"} }
+	tokenClaims := func() labels { return labels{1: "Org1MSP/pump-7", 3: "anchors"} }
 	verify := func(token []byte) error {
 		return reading.VerifyPossession(token, key, pump7)
 	}
 	require.NoError(t, verify(assemble(t, signer, deterministic(t, tokenHeader()), deterministic(t, tokenClaims()))))
-	for name, c := range map[string]struct {
+	for title, c := range map[string]struct {
 		change func(h, c labels)
 		want   error
 	}{
@@ -93,12 +94,15 @@ func TestATokenThatIsNotStrictlyOneIsRefused(t *testing.T) {
 		"another claim":     {func(_, c labels) { c[6] = 1 }, reading.ErrMalformed},
 		"a confirmation":    {func(_, c labels) { c[8] = labels{1: labels{}} }, reading.ErrMalformed},
 		"no audience":       {func(_, c labels) { delete(c, 3) }, reading.ErrMalformed},
-		"owner as bytes":    {func(_, c labels) { c[2] = []byte("Org1MSP") }, reading.ErrMalformed},
+		"an owner apart":    {func(_, c labels) { c[2] = "Org1MSP" }, reading.ErrMalformed},
+		"no issuer":         {func(_, c labels) { delete(c, 1) }, reading.ErrMalformed},
+		"name without MSP":  {func(_, c labels) { c[1] = "pump-7" }, reading.ErrMalformed},
+		"name as bytes":     {func(_, c labels) { c[1] = []byte("Org1MSP/pump-7") }, reading.ErrMalformed},
 		"channel null":      {func(_, c labels) { c[3] = nil }, reading.ErrMalformed},
 	} {
 		h, claims := tokenHeader(), tokenClaims()
 		c.change(h, claims)
-		require.ErrorIs(t, verify(assemble(t, signer, deterministic(t, h), deterministic(t, claims))), c.want, name)
+		require.ErrorIs(t, verify(assemble(t, signer, deterministic(t, h), deterministic(t, claims))), c.want, title)
 	}
 	good, err := reading.SignPossession(signer, pump7)
 	require.NoError(t, err)
@@ -113,16 +117,16 @@ func TestARotationWithAnotherConfirmationIsRefused(t *testing.T) {
 	signer := edSigner(t)
 	id, newKey := signer.Key().ID(), esSigner(t).Key()
 	protected := deterministic(t, labels{1: -8, 4: id[:], 16: "application/anchorline-rotation+cwt"})
-	for name, confirmation := range map[string]any{
+	for title, confirmation := range map[string]any{
 		"none":           labels{},
 		"bytes":          newKey.Bytes(),
 		"key as bytes":   labels{1: newKey.Bytes()},
 		"key and kid":    labels{1: labels{1: 1, -1: 6, -2: edSigner(t).Key().Bytes()[7:]}, 3: id[:]},
 		"a private part": labels{1: labels{1: 1, -1: 6, -2: edSigner(t).Key().Bytes()[7:], -4: make([]byte, 32)}},
 	} {
-		payload := deterministic(t, labels{1: "pump-7", 2: "Org1MSP", 3: "anchors", 8: confirmation})
+		payload := deterministic(t, labels{1: "Org1MSP/pump-7", 3: "anchors", 8: confirmation})
 		err := reading.VerifyRotation(assemble(t, signer, protected, payload), signer.Key(), pump7, newKey)
-		require.ErrorIs(t, err, reading.ErrMalformed, name)
+		require.ErrorIs(t, err, reading.ErrMalformed, title)
 	}
 }
 

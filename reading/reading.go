@@ -36,6 +36,9 @@ const (
 	SenMLJSON ContentType = "110"
 	// SenMLCBOR is CoAP content format 112, application/senml+cbor (RFC 8428).
 	SenMLCBOR ContentType = "112"
+	// Heartbeat is the content type of a reading without a payload that says only that its device
+	// was at work.
+	Heartbeat ContentType = "application/anchorline-heartbeat"
 )
 
 // Each error of this package wraps exactly one of these, which are those of package cose.
@@ -71,11 +74,11 @@ type Reading struct {
 }
 
 // Sign returns the encoded reading: payload and claims signed by signer. An empty
-// c.Subject stands for c.Device. The payload may be empty. Errors are ErrMalformed (claims
+// c.Subject stands for the device's id. The payload may be empty. Errors are ErrMalformed (claims
 // or content type), ErrTooLarge (the whole would exceed MaxSize) and the signer's own.
 func Sign(signer cose.Signer, c Claims, ct ContentType, payload []byte) ([]byte, error) {
 	if c.Subject == "" {
-		c.Subject = c.Device
+		c.Subject = c.Device.ID
 	}
 	claims, err := c.encode()
 	if err != nil {

@@ -15,13 +15,14 @@ import (
 
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestAReadingSaysWhatWasSigned(t *testing.T) {
-	for name, signer := range bothSigners(t) {
+	for title, signer := range bothSigners(t) {
 		encoded := signed(t, signer)
 		r, err := reading.Parse(encoded)
-		require.NoError(t, err, name)
+		require.NoError(t, err, title)
 		require.NoError(t, r.Verify(signer.Key()))
 		require.Equal(t, claims(), r.Claims())
 		require.Equal(t, reading.SenMLJSON, r.ContentType())
@@ -33,16 +34,16 @@ func TestAReadingSaysWhatWasSigned(t *testing.T) {
 }
 
 func TestAnIndependentLibraryVerifiesAReading(t *testing.T) {
-	for name, signer := range bothSigners(t) {
+	for title, signer := range bothSigners(t) {
 		var theirs oracle.Sign1Message
 		require.NoError(t, theirs.UnmarshalCBOR(signed(t, signer)))
 		verifier, err := oracle.NewVerifier(oracle.Algorithm(signer.Key().Algorithm()), signer.Key().Public())
 		require.NoError(t, err)
-		require.NoError(t, theirs.Verify(nil, verifier), name)
+		require.NoError(t, theirs.Verify(nil, verifier), title)
 		require.Equal(t, reading.Type, theirs.Headers.Protected[int64(16)])
 		said, ok := theirs.Headers.Protected[int64(15)].(map[any]any)
 		require.True(t, ok)
-		require.EqualValues(t, claims().Device, said[int64(1)])
+		require.EqualValues(t, claims().Device.String(), said[int64(1)])
 		require.EqualValues(t, claims().Sequence, said[int64(-70001)])
 	}
 }
@@ -66,7 +67,7 @@ func TestTheSubjectIsTheDeviceUnlessSaidOtherwise(t *testing.T) {
 	require.NoError(t, err)
 	r, err := reading.Parse(encoded)
 	require.NoError(t, err)
-	require.Equal(t, c.Device, r.Claims().Subject)
+	require.Equal(t, c.Device.ID, r.Claims().Subject)
 	require.Equal(t, reading.ContentType("text/plain"), r.ContentType())
 	require.NotNil(t, r.Payload())
 	require.Empty(t, r.Payload())
@@ -83,7 +84,7 @@ func TestOnlyTheNamedKeyVerifiesAReading(t *testing.T) {
 	r, err = reading.Parse(forged)
 	require.NoError(t, err)
 	require.ErrorIs(t, r.Verify(edSigner(t).Key()), reading.ErrBadSignature)
-	require.ErrorContains(t, r.Verify(edSigner(t).Key()), "pump-7/4711")
+	require.ErrorContains(t, r.Verify(edSigner(t).Key()), "Org1MSP/pump-7/4711")
 }
 
 func TestTheContentHashLeavesOnlyTheSignatureOut(t *testing.T) {
@@ -109,30 +110,32 @@ func TestTheContentHashLeavesOnlyTheSignatureOut(t *testing.T) {
 }
 
 func TestClaimsBeyondTheirLimitsAreNeitherSignedNorRead(t *testing.T) {
-	for name, change := range map[string]func(*reading.Claims){
-		"no device":         func(c *reading.Claims) { c.Device = "" },
-		"device not a name": func(c *reading.Claims) { c.Device = "pump/7" },
+	for title, change := range map[string]func(*reading.Claims){
+		"no device":         func(c *reading.Claims) { c.Device = name.Name{} },
+		"device without id": func(c *reading.Claims) { c.Device.ID = "" },
+		"device not a name": func(c *reading.Claims) { c.Device.ID = "pump/7" },
+		"owner no MSP ID":   func(c *reading.Claims) { c.Device.Owner = "Org 1" },
 		"subject no name":   func(c *reading.Claims) { c.Subject = "hall 2" },
 		"sequence 0":        func(c *reading.Claims) { c.Sequence = 0 },
 		"sequence 2^53":     func(c *reading.Claims) { c.Sequence = 1 << 53 },
 		"time 2^53":         func(c *reading.Claims) { c.Time = 1 << 53 },
 		"negative time":     func(c *reading.Claims) { c.Time = -1 },
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(title, func(t *testing.T) {
 			c := claims()
 			change(&c)
 			require.ErrorIs(t, c.Validate(), reading.ErrMalformed)
 			_, err := reading.Sign(edSigner(t), c, reading.SenMLJSON, nil)
 			require.ErrorIs(t, err, reading.ErrMalformed)
 			_, err = reading.Parse(withClaims(t, map[any]any{
-				1: c.Device, 2: c.Subject, -70001: c.Sequence, -70002: c.Time,
+				1: c.Device.Owner + "/" + c.Device.ID, 2: c.Subject, -70001: c.Sequence, -70002: c.Time,
 			}))
 			require.ErrorIs(t, err, reading.ErrMalformed)
 		})
 	}
 	for _, c := range []reading.Claims{
-		{Device: "a", Subject: "a", Sequence: 1, Time: 0},
-		{Device: strings.Repeat("a", 64), Subject: "Z.9_:-", Sequence: reading.MaxNumber, Time: reading.MaxNumber},
+		{Device: name.New("O", "a"), Subject: "a", Sequence: 1, Time: 0},
+		{Device: name.New(strings.Repeat("O", 128), strings.Repeat("a", 64)), Subject: "Z.9_:-", Sequence: reading.MaxNumber, Time: reading.MaxNumber},
 	} {
 		encoded, err := reading.Sign(edSigner(t), c, reading.SenMLCBOR, nil)
 		require.NoError(t, err)
@@ -150,7 +153,7 @@ func header(t testing.TB) labels {
 	return labels{1: -8, 3: 110, 4: id[:], 15: said(), 16: reading.Type}
 }
 
-func said() labels { return labels{1: "pump-7", 2: "pump-7", -70001: 1, -70002: 2} }
+func said() labels { return labels{1: "Org1MSP/pump-7", 2: "pump-7", -70001: 1, -70002: 2} }
 
 func withClaims(t testing.TB, c labels) []byte {
 	t.Helper()
@@ -177,7 +180,7 @@ func TestAReadingThatIsNotStrictlyOneIsRefused(t *testing.T) {
 	_, err := reading.Parse(good)
 	require.NoError(t, err, "the table stands on a good reading")
 
-	for name, c := range map[string]struct {
+	for title, c := range map[string]struct {
 		change func(h, c labels)
 		want   error
 	}{
@@ -196,13 +199,14 @@ func TestAReadingThatIsNotStrictlyOneIsRefused(t *testing.T) {
 		"sequence as a float":  {func(_, c labels) { c[-70001] = 1.0 }, reading.ErrMalformed},
 		"sequence negative":    {func(_, c labels) { c[-70001] = -1 }, reading.ErrMalformed},
 		"time as a float":      {func(_, c labels) { c[-70002] = 1.5 }, reading.ErrMalformed},
-		"device as bytes":      {func(_, c labels) { c[1] = []byte("pump-7") }, reading.ErrMalformed},
+		"device as bytes":      {func(_, c labels) { c[1] = []byte("Org1MSP/pump-7") }, reading.ErrMalformed},
+		"device without owner": {func(_, c labels) { c[1] = "pump-7" }, reading.ErrMalformed},
 		"null claim":           {func(_, c labels) { c[7] = nil }, reading.ErrMalformed},
 		"null header":          {func(h, _ labels) { h[33] = nil }, reading.ErrMalformed},
 		"time beyond 64 bits":  {func(_, c labels) { c[-70002] = uint64(1) << 63 }, reading.ErrMalformed},
-		"device name too long": {func(_, c labels) { c[1] = strings.Repeat("a", 65) }, reading.ErrMalformed},
+		"device name too long": {func(_, c labels) { c[1] = "Org1MSP/" + strings.Repeat("a", 65) }, reading.ErrMalformed},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(title, func(t *testing.T) {
 			h, claims := header(t), said()
 			h[15] = claims
 			c.change(h, claims)
@@ -220,7 +224,7 @@ func TestAReadingInAnotherFormIsRefused(t *testing.T) {
 	detached.Payload = nil
 	open.Unprotected = []byte{0xa1, 0x04, 0x41, 0x00}
 	short.Signature = short.Signature[:63]
-	for name, encoded := range map[string][]byte{
+	for title, encoded := range map[string][]byte{
 		"nothing":             nil,
 		"no tag":              good[1:],
 		"trailing byte":       append(bytes.Clone(good), 0),
@@ -232,7 +236,7 @@ func TestAReadingInAnotherFormIsRefused(t *testing.T) {
 		"JSON":                []byte(senml),
 	} {
 		_, err := reading.Parse(encoded)
-		require.ErrorIs(t, err, reading.ErrMalformed, name)
+		require.ErrorIs(t, err, reading.ErrMalformed, title)
 	}
 }
 
@@ -260,17 +264,8 @@ func TestABadContentTypeIsNotSigned(t *testing.T) {
 	}
 }
 
-func TestANameIsOneToSixtyFourPlainCharacters(t *testing.T) {
-	for _, name := range []string{"a", "9", "A.b_c:d-e", strings.Repeat("x", 64)} {
-		require.True(t, reading.ValidName(name), name)
-	}
-	for _, name := range []string{"", ".a", "-a", "_a", ":a", "a b", "a/b", "a\n", "ü", "a\x00", strings.Repeat("x", 65)} {
-		require.False(t, reading.ValidName(name), name)
-	}
-}
-
 func TestNoBitOfAReadingCanBeFlippedUnnoticed(t *testing.T) {
-	for name, signer := range bothSigners(t) {
+	for title, signer := range bothSigners(t) {
 		encoded := signed(t, signer)
 		for bit := range 8 * len(encoded) {
 			encoded[bit/8] ^= 1 << (bit % 8)
@@ -278,17 +273,17 @@ func TestNoBitOfAReadingCanBeFlippedUnnoticed(t *testing.T) {
 			if err == nil {
 				err = r.Verify(signer.Key())
 			}
-			require.Errorf(t, err, "%s: byte %d, bit %d", name, bit/8, bit%8)
+			require.Errorf(t, err, "%s: byte %d, bit %d", title, bit/8, bit%8)
 			encoded[bit/8] ^= 1 << (bit % 8)
 		}
 	}
 }
 
 func TestTheGoldenReadingsAreReadAndWrittenToTheByte(t *testing.T) {
-	for name, signer := range bothSigners(t) {
+	for title, signer := range bothSigners(t) {
 		now := signed(t, signer)
-		want := golden(t, "reading-"+name, now)
-		require.Equal(t, hex.EncodeToString(want), hex.EncodeToString(now), name)
+		want := golden(t, "reading-"+title, now)
+		require.Equal(t, hex.EncodeToString(want), hex.EncodeToString(now), title)
 		r, err := reading.Parse(want)
 		require.NoError(t, err)
 		require.NoError(t, r.Verify(signer.Key()))
@@ -297,7 +292,7 @@ func TestTheGoldenReadingsAreReadAndWrittenToTheByte(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, m.Encode())
 
-		wantKey := golden(t, "key-"+name, signer.Key().Bytes())
+		wantKey := golden(t, "key-"+title, signer.Key().Bytes())
 		require.Equal(t, wantKey, signer.Key().Bytes())
 		key, err := cose.ParseKey(wantKey)
 		require.NoError(t, err)
@@ -324,9 +319,9 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkParseAndVerify(b *testing.B) {
-	for name, signer := range bothSigners(b) {
+	for title, signer := range bothSigners(b) {
 		encoded, key := signed(b, signer), signer.Key()
-		b.Run(name, func(b *testing.B) {
+		b.Run(title, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				r, err := reading.Parse(encoded)
@@ -349,8 +344,8 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkSign(b *testing.B) {
-	for name, signer := range bothSigners(b) {
-		b.Run(name, func(b *testing.B) {
+	for title, signer := range bothSigners(b) {
+		b.Run(title, func(b *testing.B) {
 			for b.Loop() {
 				_, _ = reading.Sign(signer, claims(), reading.SenMLJSON, []byte(senml))
 			}
@@ -362,7 +357,7 @@ func Example() {
 	t := new(testing.T) // the fixed keys of these tests
 	device := edSigner(t)
 
-	encoded, err := reading.Sign(device, reading.Claims{Device: "pump-7", Sequence: 1, Time: 1_767_225_600_000},
+	encoded, err := reading.Sign(device, reading.Claims{Device: name.New("Org1MSP", "pump-7"), Sequence: 1, Time: 1_767_225_600_000},
 		reading.SenMLJSON, []byte(`[{"n":"temperature","u":"Cel","v":21.5}]`))
 	if err != nil {
 		fmt.Println(err)
@@ -377,5 +372,5 @@ func Example() {
 	fmt.Println(r.Claims().Device, r.Claims().Sequence, string(r.Payload()))
 	// Output:
 	// verified: true
-	// pump-7 1 [{"n":"temperature","u":"Cel","v":21.5}]
+	// Org1MSP/pump-7 1 [{"n":"temperature","u":"Cel","v":21.5}]
 }

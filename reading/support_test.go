@@ -19,6 +19,7 @@ import (
 
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew; only when the format changed on purpose")
@@ -48,7 +49,7 @@ func bothSigners(t testing.TB) map[string]cose.Signer {
 const senml = `[{"bn":"urn:dev:mac:0024befffe804ff1:","n":"temperature","u":"Cel","v":21.5}]`
 
 func claims() reading.Claims {
-	return reading.Claims{Device: "pump-7", Subject: "hall:2.inlet", Sequence: 4711, Time: 1_767_225_600_123}
+	return reading.Claims{Device: name.New("Org1MSP", "pump-7"), Subject: "hall:2.inlet", Sequence: 4711, Time: 1_767_225_600_123}
 }
 
 func signed(t testing.TB, signer cose.Signer) []byte {
@@ -58,10 +59,10 @@ func signed(t testing.TB, signer cose.Signer) []byte {
 	return encoded
 }
 
-// golden returns the bytes of testdata/<name>.hex, after writing got there when asked to.
-func golden(t testing.TB, name string, got []byte) []byte {
+// golden returns the bytes of testdata/<file>.hex, after writing got there when asked to.
+func golden(t testing.TB, file string, got []byte) []byte {
 	t.Helper()
-	file := filepath.Join("testdata", name+".hex")
+	file = filepath.Join("testdata", file+".hex")
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(hex.EncodeToString(got)+"\n"), 0o644))
 	}

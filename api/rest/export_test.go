@@ -9,7 +9,7 @@ import (
 
 // Handler answers requests as the server does.
 func Handler(l Ledger) http.Handler {
-	return newService(Default(), l, nil, slog.New(slog.DiscardHandler))
+	return newService(Default(), l, &verifiers{ledger: l}, nil, slog.New(slog.DiscardHandler))
 }
 
 // Routes returns the routes' patterns with the parameters that each takes.

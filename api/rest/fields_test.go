@@ -12,6 +12,9 @@ func fields(v any) (all, required []string) {
 	kind := reflect.TypeOf(v)
 	for i := range kind.NumField() {
 		name, options, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+		if name == "-" || !kind.Field(i).IsExported() {
+			continue
+		}
 		all = append(all, name)
 		if options == "" {
 			required = append(required, name)

@@ -61,6 +61,7 @@ func TestEveryFailureOfTheLedgerHasItsStatus(t *testing.T) {
 		{refuse(ledger.ErrAlreadyExists, record.AlreadyExists), 409, "ALREADY_EXISTS"},
 		{refuse(ledger.ErrConflict, record.Conflict), 409, "CONFLICT"},
 		{refuse(ledger.ErrEquivocation, record.Equivocation), 409, "EQUIVOCATION"},
+		{refuse(ledger.ErrTooLarge, record.TooLarge), 502, "TOO_LARGE"},
 		{refuse(ledger.ErrChaincode, record.Internal), 502, "INTERNAL"},
 		{fail(ledger.ErrChaincode), 502, "INTERNAL"},
 		{fail(ledger.ErrUnavailable), 503, "UNAVAILABLE"},
@@ -70,7 +71,7 @@ func TestEveryFailureOfTheLedgerHasItsStatus(t *testing.T) {
 	} {
 		log := &journal{}
 		url := serveLogging(t, &stub{err: c.err}, log.logger())
-		for _, path := range []string{"/v1/consortium", "/v1/devices", "/v1/streams/s/head", "/v1/ledger"} {
+		for _, path := range []string{"/v1/consortium", "/v1/devices", "/v1/streams/Org1MSP/s/head", "/v1/ledger"} {
 			r := get(t, url+path)
 			p := r.isProblem(t, c.status, c.code)
 			require.NotContains(t, p.Detail, "peer0", "the network's own words are for the log")
@@ -155,7 +156,7 @@ func post(t *testing.T, url, header string) net.Conn {
 	conn, err := net.Dial("tcp", url[len("http://"):])
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	_, err = fmt.Fprintf(conn, "POST /v1/statements/verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cose\r\nExpect: 100-continue\r\n%s\r\n\r\n", header)
+	_, err = fmt.Fprintf(conn, "POST /v1/access/decide HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n%s\r\n\r\n", header)
 	require.NoError(t, err)
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	require.NoError(t, err)
@@ -171,7 +172,7 @@ func TestWhoIsSlowToSendHoldsUpNobodyElse(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, get(t, url+"/v1/consortium").status)
 	send := func() reply {
-		return do(t, http.MethodPost, url+"/v1/statements/verify", []byte("x"), "Content-Type", "application/cose")
+		return do(t, http.MethodPost, url+"/v1/access/decide", []byte("{}"), "Content-Type", "application/json")
 	}
 	send().isProblem(t, http.StatusServiceUnavailable, "BUSY") // the memory for bodies has a limit too
 	for _, s := range senders {
@@ -385,7 +386,7 @@ func TestALargeHeaderIsRefused(t *testing.T) {
 }
 
 func FuzzNoRequestBreaksTheService(f *testing.F) {
-	for _, seed := range []string{"/v1/devices?limit=1", "/v1/streams/s/anchors?from=1&cursor=%00", "//", "/v1/devices/%2e%2e", "/v1/devices?attribute==", "*"} {
+	for _, seed := range []string{"/v1/devices?limit=1", "/v1/streams/Org1MSP/s/anchors?from=1&cursor=%00", "//", "/v1/devices/%2e%2e/x", "/v1/devices/a%2Fb/%00", "/v1/devices?attribute==", "*"} {
 		f.Add(seed, []byte("{}"))
 	}
 	handler := rest.Handler(&stub{evaluate: func(_ context.Context, _ string, args ...string) ([]byte, error) {

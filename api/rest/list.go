@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 )
@@ -48,12 +47,12 @@ func deviceFilter(p *params, request object) {
 	}
 }
 
-// id names the record of the path.
-func id(p *params, request object) { request["id"] = p.path("id") }
+// ofDevice names the device of the path.
+func ofDevice(p *params, request object) { request["device"] = fullName(p) }
 
 // ofStream names the stream of the path, and the first number.
 func ofStream(p *params, request object) {
-	request["stream"] = p.path("stream")
+	request["stream"] = fullName(p)
 	request.setNumber("from", p.number("from"))
 	if p.text("from") != "" && p.text(paramCursor) != "" {
 		p.wrong("give either \"from\" or %q", paramCursor)
@@ -67,17 +66,13 @@ func (s *service) list(function, name string, pages pager, parts ...part) handle
 		for _, add := range parts {
 			add(p, request)
 		}
-		request.setNumber("pageSize", p.limit())
 		pages.goOn(p, request)
+		size := p.limit()
 		if p.fault != nil {
 			return nil, p.fault
 		}
-		text, err := json.Marshal(request)
+		found, err := s.page(ctx, function, request, size)
 		if err != nil {
-			return nil, err
-		}
-		var found map[string]json.RawMessage
-		if err := s.evaluate(ctx, &found, function, string(text)); err != nil {
 			return nil, pages.refused(p, err)
 		}
 		next := cursorOf(found[pages.next])
@@ -89,6 +84,22 @@ func (s *service) list(function, name string, pages pager, parts ...part) handle
 		}
 		a.next = next
 		return a, nil
+	}
+}
+
+// page asks for a page. One that is too large to be sent is asked for again as a smaller one.
+func (s *service) page(ctx context.Context, function string, request object, size uint64) (map[string]json.RawMessage, error) {
+	for ; ; size /= 2 {
+		request["pageSize"] = size
+		text, err := json.Marshal(request)
+		if err != nil {
+			return nil, err
+		}
+		var found map[string]json.RawMessage
+		err = s.evaluate(ctx, &found, function, string(text))
+		if size < 2 || record.CodeOf(err) != record.TooLarge {
+			return found, err
+		}
 	}
 }
 
@@ -111,7 +122,7 @@ func (g pager) goOn(p *params, request object) {
 // refused names the parameter where the chaincode, which knows of none, names its own field.
 func (g pager) refused(p *params, err error) error {
 	var refusal *record.Error
-	if p.text(paramCursor) != "" && errors.As(err, &refusal) && strings.Contains(refusal.Message, strconv.Quote(g.field)) {
+	if p.text(paramCursor) != "" && errors.As(err, &refusal) && refusal.Field == g.field {
 		return badCursor()
 	}
 	return err

@@ -13,31 +13,31 @@ import (
 // ServeHTTP answers one request and logs it.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began, seen := time.Now(), &watched{ResponseWriter: w, status: http.StatusOK}
-	call := &call{id: rand.Text()}
-	w.Header().Set("X-Request-Id", call.id)
+	ex := &exchange{id: rand.Text()}
+	w.Header().Set("X-Request-Id", ex.id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	s.dispatch(seen, r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
+	s.dispatch(seen, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, ex)))
 	attributes := []any{
 		"method", r.Method, "path", r.URL.Path, "status", seen.status, "bytes", seen.bytes,
-		"duration", time.Since(began), "remote", r.RemoteAddr, "request", call.id,
+		"duration", time.Since(began), "remote", r.RemoteAddr, "request", ex.id,
 	}
-	if call.token != "" {
-		attributes = append(attributes, "token", call.token)
+	if ex.token != "" {
+		attributes = append(attributes, "token", ex.token)
 	}
-	if call.err != nil {
-		attributes = append(attributes, "error", call.err)
+	if ex.err != nil {
+		attributes = append(attributes, "error", ex.err)
 	}
 	s.logger.Log(r.Context(), levelOf(seen.status, r.URL.Path), "request", attributes...)
 }
 
-// A call is what is known of a request beside itself, for its log line.
-type call struct {
+// An exchange is what is known of a request beside itself, for its log line.
+type exchange struct {
 	id    string
 	token string // name of the token that it showed
 	err   error  // behind a status of 500 and more
 }
 
-type callKey struct{}
+type exchangeKey struct{}
 
 // levelOf keeps probes, which come every few seconds for ever, out of a usual log. Why a service is
 // not ready has a line of its own.

@@ -16,7 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/api/rest"
+	"github.com/anchorline/anchorline/audit"
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/ledger"
 )
 
@@ -210,7 +213,8 @@ func TestTheDescriptionKnowsTheLedgersRecords(t *testing.T) {
 		"Device": record.Device{}, "Stream": record.Stream{}, "Head": record.Head{}, "AnchorEntry": record.AnchorEntry{},
 		"Anchor": record.Anchor{}, "Equivocation": record.EquivocationReport{}, "Policy": record.Policy{}, "Key": record.Key{},
 		"Access": record.Access{}, "Decision": record.Decision{}, "AccessQuery": record.AccessQuery{}, "Approval": record.Approval{},
-		"Terms": record.Terms{}, "Span": record.Span{},
+		"Terms": record.Terms{}, "Span": record.Span{}, "Moment": record.Moment{}, "Standing": standing.Verdict{},
+		"KeyAt": call.DeviceKey{}, "DeviceChange": call.DeviceChange{},
 	} {
 		var schema struct {
 			Required   []string       `json:"required"`
@@ -221,4 +225,22 @@ func TestTheDescriptionKnowsTheLedgersRecords(t *testing.T) {
 		require.ElementsMatch(t, all, slices.Collect(maps.Keys(schema.Properties)), name)
 		require.ElementsMatch(t, required, schema.Required, name)
 	}
+}
+
+func TestTheDescriptionKnowsEveryReport(t *testing.T) {
+	d := readDescription(t)
+	var schema struct {
+		Required   []string       `json:"required"`
+		Properties map[string]any `json:"properties"`
+	}
+	d.at(t, "#/components/schemas/Report", &schema)
+	all, required := fields(audit.Report{})
+	require.ElementsMatch(t, all, slices.Collect(maps.Keys(schema.Properties)))
+	require.ElementsMatch(t, required, schema.Required)
+	var ids []audit.ID
+	d.at(t, "#/components/schemas/Report/properties/checks/items/properties/id/enum", &ids)
+	require.Equal(t, audit.IDs(), ids)
+	var levels []audit.Level
+	d.at(t, "#/components/schemas/Report/properties/reached/items/enum", &levels)
+	require.Equal(t, audit.Levels(), levels)
 }

@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Names of query parameters.
@@ -19,9 +21,6 @@ const (
 	// paramAttribute is name=value; the only one that may be given several times.
 	paramAttribute = "attribute"
 )
-
-// maxPage is the chaincode's limit of a page, in records.
-const maxPage = 1000
 
 // params reads a request's query strictly: a misspelt filter that counted for nothing would make
 // an auditor believe a list that says something else. The first fault is kept.
@@ -64,6 +63,15 @@ func (p *params) wrong(format string, args ...any) {
 // path returns a part of the path.
 func (p *params) path(name string) string { return p.request.PathValue(name) }
 
+// name returns the name in the path, which has its owner and its id apart.
+func (p *params) name() name.Name {
+	n := name.New(p.path("owner"), p.path("id"))
+	if err := n.Validate(); err != nil {
+		p.wrong("%v", err)
+	}
+	return n
+}
+
 // text returns a parameter, empty when it is not given.
 func (p *params) text(name string) string { return p.values.Get(name) }
 
@@ -80,11 +88,14 @@ func (p *params) number(name string) uint64 {
 	return n
 }
 
-// limit returns how many records a page shall have, 0 when it is not given.
+// limit returns how many records a page shall have.
 func (p *params) limit() uint64 {
+	if p.text(paramLimit) == "" {
+		return call.DefaultPage
+	}
 	n := p.number(paramLimit)
-	if p.text(paramLimit) != "" && (n < 1 || n > maxPage) {
-		p.wrong("parameter %q: want a number of 1 to %d", paramLimit, maxPage)
+	if n < 1 || n > call.MaxPage {
+		p.wrong("parameter %q: want a number of 1 to %d", paramLimit, call.MaxPage)
 	}
 	return n
 }

@@ -39,6 +39,8 @@ type problem struct {
 	Status int         `json:"status"`
 	Detail string      `json:"detail"`
 	Code   record.Code `json:"code"`
+	// Field is the part of a request of the chaincode that it refuses, by its path.
+	Field string `json:"field,omitempty"`
 
 	challenge string // of a 401
 	retry     string // seconds, of a 503
@@ -69,6 +71,15 @@ func refusalStatus(code record.Code) int {
 	}
 }
 
+// refused passes a refusal by the chaincode on.
+func refused(r *record.Error) *problem {
+	p := &problem{Status: refusalStatus(r.Code), Code: r.Code, Detail: r.Message, Field: r.Field}
+	if r.Field != "" {
+		p.Detail = fmt.Sprintf("%q: %s", r.Field, r.Message)
+	}
+	return p
+}
+
 // problemOf finds the answer for an error. What the chaincode says is passed on; what the network
 // says names machines and is for the log only.
 func problemOf(ctx context.Context, err error) *problem {
@@ -78,7 +89,7 @@ func problemOf(ctx context.Context, err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &refusal):
-		return &problem{Status: refusalStatus(refusal.Code), Code: refusal.Code, Detail: refusal.Message}
+		return refused(refusal)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &problem{Status: statusGone, Code: codeTimeout, Detail: "the caller went away"}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):

@@ -6,7 +6,8 @@
 // In come HTTP requests, out go the ledger's own records as its chaincode answers them, pages of
 // them, and reports on statements. Nothing can be written through it and it keeps nothing, so it
 // may be ended at any moment and run as often as wanted. What it says is as trustworthy as the
-// peer that it asks; it answers with that peer's view, as the one identity that it has.
+// peer that it asks; it answers with that peer's view, as the one identity that it has. Reports on
+// statements rest on what organisations signed, and on whom this service trusts.
 package rest
 
 import (
@@ -35,6 +36,7 @@ type Ledger interface {
 type Config struct {
 	Listen  string        // host:port
 	Name    string        // the ledger's: channel/chaincode
+	Trust   string        // trust.json for statements; empty: as the channel's configuration says
 	Tokens  []string      // files of one bearer token each; without any, no token is asked for
 	Open    bool          // listen beyond this machine without tokens
 	TLSCert string        // PEM file of the certificate and those up to its CA; with TLSKey turns TLS on
@@ -106,6 +108,10 @@ func Listen(ctx context.Context, cfg Config, l Ledger, logger *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
+	verifiers, err := newVerifiers(cfg, l)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{tls: cfg.TLSCert != "", logger: logger, http: &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
@@ -120,7 +126,7 @@ func Listen(ctx context.Context, cfg Config, l Ledger, logger *slog.Logger) (*Se
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("api: listen on %s: %w", cfg.Listen, err)
 	}
-	s.http.Handler = newService(cfg, l, keys, logger)
+	s.http.Handler = newService(cfg, l, verifiers, keys, logger)
 	if len(keys) > 0 && !s.tls && !loopback(s.listener.Addr()) {
 		logger.Warn("bearer tokens cross the network in the clear; put TLS in front, or give --tls-cert", "address", s.URL())
 	}

@@ -38,40 +38,52 @@ func (s *service) routes() []route {
 		on("GET /v1/consortium", nil, s.one("consortium:Get")),
 
 		on("GET /v1/devices", page("owner", "type", "status", paramAttribute), s.list("devices:List", "devices", byBookmark, deviceFilter)),
-		on("GET /v1/devices/{id}", nil, s.one("devices:Get", "id")),
-		on("GET /v1/devices/{id}/history", page(), s.list("devices:History", "changes", afterTransaction, id)),
-		on("GET /v1/devices/{id}/key", []string{"time"}, s.keyAt),
+		on("GET /v1/devices/{owner}/{id}", nil, s.one("devices:Get", fullName)),
+		on("GET /v1/devices/{owner}/{id}/history", page(), s.list("devices:History", "changes", afterTransaction, ofDevice)),
+		on("GET /v1/devices/{owner}/{id}/key", []string{"time"}, s.keyAt),
 
 		on("GET /v1/streams", page(), s.list("anchors:ListStreams", "streams", byBookmark)),
-		on("GET /v1/streams/{stream}", nil, s.one("anchors:GetStream", "stream")),
-		on("GET /v1/streams/{stream}/head", nil, s.head),
-		on("GET /v1/streams/{stream}/anchors", page("from"), s.list("anchors:List", "anchors", fromNumber, ofStream)),
-		on("GET /v1/streams/{stream}/anchors/{number}", nil, forever(s.one("anchors:Get", "stream", "number"))),
+		on("GET /v1/streams/{owner}/{id}", nil, s.one("anchors:GetStream", fullName)),
+		on("GET /v1/streams/{owner}/{id}/head", nil, s.head),
+		on("GET /v1/streams/{owner}/{id}/anchors", page("from"), s.list("anchors:List", "anchors", fromNumber, ofStream)),
+		on("GET /v1/streams/{owner}/{id}/anchors/{number}", nil, forever(s.one("anchors:Get", fullName, inPath("number")))),
 		on("GET /v1/anchors", page("day", "stream"), s.list("anchors:ListByDay", "anchors", byBookmark, filter("day", "stream"))),
 		on("GET /v1/equivocations", page("stream"), s.list("anchors:ListEquivocations", "equivocations", byBookmark, filter("stream"))),
 
 		on("GET /v1/policies", page("owner"), s.list("policies:List", "policies", byBookmark, filter("owner"))),
-		on("GET /v1/policies/{owner}/{id}", nil, s.one("policies:Get", "owner", "id")),
-		on("GET /v1/policies/{owner}/{id}/revisions/{revision}", nil, forever(s.one("policies:GetRevision", "owner", "id", "revision"))),
+		on("GET /v1/policies/{owner}/{id}", nil, s.one("policies:Get", fullName)),
+		on("GET /v1/policies/{owner}/{id}/revisions/{revision}", nil, forever(s.one("policies:GetRevision", fullName, inPath("revision")))),
 
 		on("GET /v1/access/decide", []string{"device", "action", "resource", "owner", paramAttribute, "purpose", "from", "until"}, s.decide),
 		on("POST /v1/access/decide", nil, s.decideBody).taking(question),
 		on("GET /v1/decisions", page(), s.list("access:List", "decisions", byBookmark)),
-		on("GET /v1/decisions/{id}", nil, forever(s.one("access:Get", "id"))),
+		on("GET /v1/decisions/{id}", nil, forever(s.one("access:Get", inPath("id")))),
 
-		on("POST /v1/statements/verify", nil, s.verify).taking(statement),
+		on("POST /v1/statements/verify", nil, s.verifyStatement).taking(statement),
 	}
 }
 
 // page adds a list's own parameters to those of its filter.
 func page(filters ...string) []string { return append(filters, paramLimit, paramCursor) }
 
-// one answers with a record whose names are in the path.
-func (s *service) one(function string, names ...string) handler {
+// An argument is one of the chaincode, taken from a request.
+type argument func(p *params) string
+
+// fullName is the name in the path as the chaincode takes it.
+func fullName(p *params) string { return p.name().String() }
+
+// inPath is another part of the path, as it is.
+func inPath(part string) argument { return func(p *params) string { return p.path(part) } }
+
+// one answers with a record that the path names.
+func (s *service) one(function string, arguments ...argument) handler {
 	return func(ctx context.Context, p *params) (*answer, error) {
-		args := make([]string, len(names))
-		for i, name := range names {
-			args[i] = p.path(name)
+		args := make([]string, len(arguments))
+		for i, argument := range arguments {
+			args[i] = argument(p)
+		}
+		if p.fault != nil {
+			return nil, p.fault
 		}
 		body, err := s.ledger.Evaluate(ctx, function, args...)
 		return &answer{body: body}, err
@@ -94,21 +106,21 @@ func (s *service) keyAt(ctx context.Context, p *params) (*answer, error) {
 	if p.text("time") == "" {
 		return nil, badRequest("parameter \"time\" is required: milliseconds since 1970")
 	}
-	at := p.number("time")
+	device, at := fullName(p), p.number("time")
 	if p.fault != nil {
 		return nil, p.fault
 	}
-	body, err := s.ledger.Evaluate(ctx, "devices:KeyAt", p.path("id"), strconv.FormatUint(at, 10))
+	body, err := s.ledger.Evaluate(ctx, "devices:KeyAt", device, strconv.FormatUint(at, 10))
 	return &answer{body: body}, err
 }
 
 // head answers with the last anchor's number and hash. The chaincode says number 0 of a stream that
 // it does not know; here that is an error.
 func (s *service) head(ctx context.Context, p *params) (*answer, error) {
-	if _, err := s.ledger.Stream(ctx, p.path("stream")); err != nil {
+	if _, err := s.one("anchors:GetStream", fullName)(ctx, p); err != nil {
 		return nil, err
 	}
-	return s.one("anchors:Head", "stream")(ctx, p)
+	return s.one("anchors:Head", fullName)(ctx, p)
 }
 
 // about answers with the ledger's name and height, and with who asks it: the identity as which

@@ -23,6 +23,7 @@ const (
 type service struct {
 	ledger  Ledger
 	name    string
+	verify  *verifiers
 	tokens  []token
 	local   bool // only this machine is meant to reach us, by its own name
 	timeout time.Duration
@@ -33,9 +34,9 @@ type service struct {
 	logger  *slog.Logger
 }
 
-func newService(cfg Config, l Ledger, tokens []token, logger *slog.Logger) *service {
+func newService(cfg Config, l Ledger, v *verifiers, tokens []token, logger *slog.Logger) *service {
 	s := &service{
-		ledger: l, name: cfg.Name, tokens: tokens, local: len(tokens) == 0 && !cfg.Open, timeout: cfg.Timeout,
+		ledger: l, name: cfg.Name, verify: v, tokens: tokens, local: len(tokens) == 0 && !cfg.Open, timeout: cfg.Timeout,
 		mux: http.NewServeMux(), reading: make(places, maxReading), asking: make(places, maxAsking), logger: logger,
 	}
 	s.ready = health.New("ledger", s.askLedger)
@@ -98,8 +99,8 @@ func (s *silent) Write(data []byte) (int, error) { return len(data), nil }
 // serve answers one of the routes.
 func (s *service) serve(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call, _ := r.Context().Value(callKey{}).(*call)
-		p, err := s.read(rt, r, call)
+		ex, _ := r.Context().Value(exchangeKey{}).(*exchange)
+		p, err := s.read(rt, r, ex)
 		ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
 		defer cancel()
 		var a *answer
@@ -112,7 +113,7 @@ func (s *service) serve(rt route) http.Handler {
 		}
 		refusal := problemOf(ctx, err)
 		if refusal.Status >= http.StatusInternalServerError {
-			call.err = err
+			ex.err = err
 		}
 		refusal.write(w)
 	})
@@ -120,13 +121,13 @@ func (s *service) serve(rt route) http.Handler {
 
 // read lets a request in, and reads it whole: who is slow to send one holds up nobody who asks the
 // ledger.
-func (s *service) read(rt route, r *http.Request, call *call) (*params, error) {
+func (s *service) read(rt route, r *http.Request, ex *exchange) (*params, error) {
 	if len(s.tokens) > 0 {
 		name, refusal := admit(s.tokens, r)
 		if refusal != nil {
 			return nil, refusal
 		}
-		call.token = name
+		ex.token = name
 	}
 	p := readParams(r, rt.params)
 	if p.fault != nil {

@@ -22,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/api/rest"
-	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/internal/testnet"
 	"github.com/anchorline/anchorline/ledger"
 )
@@ -50,19 +49,16 @@ func (s *stub) Evaluate(ctx context.Context, function string, args ...string) ([
 // Height answers.
 func (s *stub) Height(context.Context) (uint64, error) { return 1, s.err }
 
-// Device answers.
-func (s *stub) Device(context.Context, string) (record.Device, error) { return record.Device{}, s.err }
+// BlockOf answers.
+func (s *stub) BlockOf(context.Context, string) ([]byte, error) { return nil, s.err }
 
-// Stream answers.
-func (s *stub) Stream(context.Context, string) (record.Stream, error) { return record.Stream{}, s.err }
-
-// Anchor answers.
-func (s *stub) Anchor(context.Context, string, uint64) (record.AnchorEntry, error) {
-	return record.AnchorEntry{}, s.err
+// EndorseOnly answers.
+func (s *stub) EndorseOnly(context.Context, []string, string, ...string) (envelope, result []byte, err error) {
+	return nil, nil, s.err
 }
 
-// Status answers.
-func (s *stub) Status(context.Context, string) (ledger.Commit, error) { return ledger.Commit{}, s.err }
+// ConfigBlock answers with what is none.
+func (s *stub) ConfigBlock(context.Context) ([]byte, error) { return nil, s.err }
 
 // serve runs the API until the test ends and returns its URL.
 func serve(t *testing.T, l rest.Ledger, change ...func(*rest.Config)) string {

@@ -3,73 +3,106 @@
 package rest
 
 import (
+	"bytes"
 	"context"
-	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
 
 	"github.com/anchorline/anchorline/audit"
 	"github.com/anchorline/anchorline/audit/online"
-	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/audit/trust"
+	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
-
-// A verification is what there is to say about a statement. The pins are in the form that
-// "anchorline audit verify --pins" reads, so that the same can be done again offline.
-type verification struct {
-	*audit.Report
-	Statement *said            `json:"statement,omitempty"` // unless it cannot be read
-	Pins      audit.Pins       `json:"pins"`                // what the ledger says of device and stream
-	Evidence  *online.Evidence `json:"evidence,omitempty"`  // what it holds of the batch
-}
-
-// said is what a statement says, whether it is proven or not.
-type said struct {
-	Device      string `json:"device"`
-	Sequence    uint64 `json:"sequence"`
-	Time        int64  `json:"time"` // device clock, ms
-	ContentType string `json:"contentType"`
-	Payload     []byte `json:"payload"` // base64
-	Stream      string `json:"stream"`
-	Number      uint64 `json:"number"` // of the batch
-	Index       uint64 `json:"index"`  // in the batch, from 0
-	Ledger      string `json:"ledger"`
-	Transaction string `json:"transaction"` // hex
-	Block       uint64 `json:"block"`
-	LedgerTime  int64  `json:"ledgerTime"` // ms
-}
 
 // statement is a Transparent Statement (RFC 9943).
 var statement = accepted{limit: receipt.MaxStatementSize, types: []string{"application/cose", "application/octet-stream"}}
 
-// verify reports on a statement with what the ledger has of its device, its stream and its batch.
-// That a statement is not proven is an answer like another.
-func (s *service) verify(ctx context.Context, p *params) (*answer, error) {
-	pins, err := online.Pins(ctx, s.ledger, s.name, p.body)
+// verifyStatement reports on a statement with what it carries, and what organisations attest of it
+// now. That a statement is not proven is an answer like another.
+func (s *service) verifyStatement(ctx context.Context, p *params) (*answer, error) {
+	v, err := s.verify.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := verification{Report: audit.Verify(p.body, pins), Pins: pins}
-	if v.Receipt != nil {
-		v.Statement = whatItSays(v.Reading, v.Receipt)
+	parsed, err := receipt.ParseStatement(p.body)
+	if err != nil || parsed.Receipt.Claims.Ledger != v.Trust().Ledger {
+		return encode(v.Verify(p.body)) // there is nothing to ask this ledger
 	}
-	if v.Evidence, err = online.Compare(ctx, s.ledger, v.Report); err != nil {
+	evidence, err := online.Evidence(ctx, s.ledger, v.Trust(), parsed)
+	if err != nil && !absent(err) {
 		return nil, err
 	}
-	return encode(v)
+	report := v.Verify(p.body, evidence)
+	if err != nil {
+		report.Notes = append(report.Notes, fmt.Sprintf("the ledger was asked for evidence and does not have all: %s", problemOf(ctx, err).Detail))
+	}
+	return encode(report)
 }
 
-// whatItSays names the content formats that docs/formats.md does; another stays a number.
-func whatItSays(r *reading.Reading, rec *receipt.Receipt) *said {
-	c, a := r.Claims(), rec.Claims
-	media := string(r.ContentType())
-	switch media {
-	case "110":
-		media = "application/senml+json"
-	case "112":
-		media = "application/senml+cbor"
+// absent reports whether the ledger has nothing of what a statement names.
+func absent(err error) bool {
+	return errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ledger.ErrInvalidArgument)
+}
+
+// verifiers makes the verifier of statements: once of a trust.json, or of the channel's configuration,
+// as often as that changes.
+type verifiers struct {
+	ledger Ledger
+	name   string
+	fixed  bool // by a trust.json
+
+	mu   sync.Mutex
+	last *audit.Verifier
+	of   []byte // the trust that it is of, encoded
+}
+
+// newVerifiers reads the trust.json that the configuration names, if any.
+func newVerifiers(cfg Config, l Ledger) (*verifiers, error) {
+	v := &verifiers{ledger: l, name: cfg.Name, fixed: cfg.Trust != ""}
+	if !v.fixed {
+		return v, nil
 	}
-	return &said{
-		Device: c.Device, Sequence: c.Sequence, Time: c.Time, ContentType: media, Payload: r.Payload(),
-		Stream: a.Stream, Number: a.Number, Index: rec.Index, Ledger: a.Ledger,
-		Transaction: hex.EncodeToString(a.Transaction[:]), Block: a.Block, LedgerTime: a.LedgerTime,
+	data, err := os.ReadFile(cfg.Trust)
+	if err != nil {
+		return nil, fmt.Errorf("%w: trust: %w", ErrConfig, err)
 	}
+	t, err := trust.Parse(data)
+	if err == nil && t.Ledger != cfg.Name {
+		err = fmt.Errorf("it is of ledger %s, and this service shows %s", t.Ledger, cfg.Name)
+	}
+	if err == nil {
+		v.last, err = audit.NewVerifier(t, audit.Requirement{})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: trust %s: %w", ErrConfig, cfg.Trust, err)
+	}
+	return v, nil
+}
+
+// current returns the verifier of now.
+func (v *verifiers) current(ctx context.Context) (*audit.Verifier, error) {
+	if v.fixed {
+		return v.last, nil
+	}
+	t, err := online.Trust(ctx, v.ledger, v.name, 0)
+	if err != nil {
+		return nil, err
+	}
+	text, err := t.Encode()
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.last == nil || !bytes.Equal(text, v.of) {
+		made, err := audit.NewVerifier(t, audit.Requirement{})
+		if err != nil {
+			return nil, err
+		}
+		v.last, v.of = made, text
+	}
+	return v.last, nil
 }

@@ -6,12 +6,13 @@ import (
 	"context"
 
 	"github.com/anchorline/anchorline/bridge/spool"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
 // A request asks for a receipt once more.
 type request struct {
-	device   string
+	device   name.Name
 	sequence uint64
 }
 
@@ -21,7 +22,7 @@ const maxAgain = 4096
 
 // Again asks for the receipt of a reading that its device sent a second time: it seems to have
 // missed the first. It never blocks.
-func (c *Courier) Again(device string, sequence uint64) {
+func (c *Courier) Again(device name.Name, sequence uint64) {
 	select {
 	case c.again <- request{device, sequence}:
 	default:
@@ -74,7 +75,7 @@ func (c *Courier) resend(ctx context.Context, number uint64, readings map[reques
 	if err != nil {
 		return err
 	}
-	byDevice := map[string][]receipt.Entry{}
+	byDevice := map[name.Name][]receipt.Entry{}
 	for r, index := range readings {
 		data, err := proofs.Receipt(index)
 		if err != nil {

@@ -254,7 +254,7 @@ func (a *Anchorer) report(ctx context.Context, b *spool.Batch, refusal error) er
 	case err != nil:
 		return fmt.Errorf("%w; this could not be recorded on the ledger: %w", refusal, err)
 	}
-	return fmt.Errorf("%w; recorded on the ledger in transaction %s", refusal, report.TxID)
+	return fmt.Errorf("%w; recorded on the ledger in transaction %s", refusal, report.Reported.Tx)
 }
 
 func (a *Anchorer) committed(b *spool.Batch, c spool.Commit) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
@@ -145,7 +146,7 @@ func (c *Courier) receipts(b *spool.Batch) ([]message, error) {
 	if err != nil {
 		return nil, err
 	}
-	byDevice := map[string][]receipt.Entry{}
+	byDevice := map[name.Name][]receipt.Entry{}
 	for i, e := range file.Entries {
 		r, err := reading.Parse(e.Reading)
 		if err != nil {
@@ -155,8 +156,8 @@ func (c *Courier) receipts(b *spool.Batch) ([]message, error) {
 		if err != nil {
 			return nil, err
 		}
-		id := r.Claims().Device
-		byDevice[id] = append(byDevice[id], receipt.Entry{
+		device := r.Claims().Device
+		byDevice[device] = append(byDevice[device], receipt.Entry{
 			Sequence: r.Claims().Sequence, Receipt: signed.Receipt(tree.Size(), uint64(i), path),
 		})
 	}
@@ -189,8 +190,12 @@ func (c *Courier) claims(b *spool.Batch) (receipt.Claims, error) {
 	if err != nil || len(id) != 32 {
 		return receipt.Claims{}, fmt.Errorf("%w: transaction id %q is not 32 bytes in hexadecimal", errUnreceiptable, b.Commit.TransactionID)
 	}
+	hash, err := a.Hash()
+	if err != nil {
+		return receipt.Claims{}, fmt.Errorf("%w: %w", errUnreceiptable, err)
+	}
 	return receipt.Claims{
-		Stream: a.Stream, Ledger: c.ledger, Number: b.Number, Anchor: a.Hash(),
-		Transaction: [32]byte(id), Block: b.Commit.Block, LedgerTime: b.Commit.Time,
+		Stream: a.Stream, Ledger: c.ledger, Number: b.Number, Anchor: hash,
+		Transaction: [32]byte(id), LedgerTime: b.Commit.Time,
 	}, nil
 }

@@ -40,12 +40,12 @@ func TestAReadingSentAgainIsAnsweredAgainOnceItIsAnchored(t *testing.T) {
 		defer w.close()
 		stop := w.start()
 		w.accept("a", 1, 2)
-		w.courier.Again("a", 2) // not anchored yet: it comes in due course
-		w.courier.Again("x", 2) // never accepted
+		w.courier.Again(device("a"), 2) // not anchored yet: it comes in due course
+		w.courier.Again(device("x"), 2) // never accepted
 		w.until("all receipted", w.allReceipted)
 		synctest.Wait()
 		require.Equal(t, 1, w.mail.got["a"][2])
-		w.courier.Again("a", 2)
+		w.courier.Again(device("a"), 2)
 		synctest.Wait()
 		require.Equal(t, map[uint64]int{1: 1, 2: 2}, w.mail.got["a"])
 		require.NoError(t, stop())
@@ -57,7 +57,7 @@ func TestAFloodOfDuplicatesNeverBlocksIntake(t *testing.T) {
 		w := newWorld(t, 10)
 		defer w.close()
 		for range 100_000 { // nobody takes them
-			w.courier.Again("a", 1)
+			w.courier.Again(device("a"), 1)
 			w.courier.Notify()
 			w.anchorer.Notify()
 		}

@@ -2,11 +2,14 @@
 
 package anchor
 
-import "github.com/anchorline/anchorline/reading/receipt"
+import (
+	"github.com/anchorline/anchorline/reading/name"
+	"github.com/anchorline/anchorline/reading/receipt"
+)
 
 // A message carries receipts to one device.
 type message struct {
-	device  string
+	device  name.Name
 	payload []byte
 }
 
@@ -15,7 +18,7 @@ type message struct {
 const maxMessage = 32 << 10
 
 // pack makes messages of at most maxMessage bytes and receipt.MaxBatch receipts each.
-func pack(byDevice map[string][]receipt.Entry) ([]message, error) {
+func pack(byDevice map[name.Name][]receipt.Entry) ([]message, error) {
 	var out []message
 	for device, entries := range byDevice {
 		for len(entries) > 0 {

@@ -26,6 +26,7 @@ import (
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
@@ -91,6 +92,12 @@ func (c *chain) refused(call string) error {
 	return c.refuse(call)
 }
 
+func hashOf(t *testing.T, a record.Anchor) string {
+	hash, err := a.HashText()
+	require.NoError(t, err)
+	return hash
+}
+
 // PrepareAnchor endorses, as the contract does.
 func (c *chain) PrepareAnchor(_ context.Context, data []byte) (*ledger.PreparedAnchor, error) {
 	var p *ledger.PreparedAnchor
@@ -103,14 +110,15 @@ func (c *chain) PrepareAnchor(_ context.Context, data []byte) (*ledger.PreparedA
 		}
 		a, err := record.ParseAnchor(data)
 		require.NoError(c.t, err)
+		hash := hashOf(c.t, a)
 		txID := fmt.Sprintf("%064x", c.proposals)
 		p = &ledger.PreparedAnchor{
 			Prepared: ledger.Prepared{TxID: txID, Bytes: []byte(txID + " " + string(data))},
-			Entry:    record.AnchorEntry{Anchor: a, Hash: a.HashText(), TxID: txID, LedgerTime: 1000 + int64(c.proposals)},
+			Entry:    record.AnchorEntry{Anchor: a, Hash: hash, TxID: txID, LedgerTime: 1000 + int64(c.proposals)},
 		}
 		if a.Number <= uint64(len(c.anchored)) {
 			p.Entry = c.anchored[a.Number-1]
-			require.Equal(c.t, p.Entry.Hash, a.HashText(), "equivocation")
+			require.Equal(c.t, p.Entry.Hash, hash, "equivocation")
 		}
 		return nil
 	})
@@ -151,7 +159,7 @@ func (c *chain) Submit(ctx context.Context, transaction []byte) (ledger.Commit, 
 		}
 		require.EqualValues(c.t, len(c.anchored)+1, a.Number, "anchored twice, or a number left out")
 		require.Equal(c.t, previous, a.Previous)
-		c.anchored = append(c.anchored, record.AnchorEntry{Anchor: a, Hash: a.HashText(), TxID: txID, LedgerTime: 77})
+		c.anchored = append(c.anchored, record.AnchorEntry{Anchor: a, Hash: hashOf(c.t, a), TxID: txID, LedgerTime: 77})
 		c.blocks[txID] = uint64(100 + len(c.anchored))
 		out = ledger.Commit{TxID: txID, Block: c.blocks[txID]}
 		return nil
@@ -167,7 +175,7 @@ func (c *chain) ReportEquivocation(_ context.Context, e ledger.Equivocation) (re
 		return record.EquivocationReport{}, err
 	}
 	c.reported = append(c.reported, e)
-	return record.EquivocationReport{TxID: "the report's transaction"}, nil
+	return record.EquivocationReport{Reported: record.Moment{Tx: "the report's transaction"}}, nil
 }
 
 // Status says where a transaction stands.
@@ -220,8 +228,8 @@ func (m *mailbox) Publish(_ context.Context, topic string, payload []byte) error
 		m.messages++
 		m.largest = max(m.largest, len(entries))
 		m.longest = max(m.longest, len(payload))
-		device := strings.TrimSuffix(strings.TrimPrefix(topic, "anchorline/v1/devices/"), "/receipts")
-		require.Equal(m.t, mqtt.ReceiptsTopic(device), topic)
+		device := strings.TrimSuffix(strings.TrimPrefix(topic, "anchorline/v1/Org1MSP/devices/"), "/receipts")
+		require.Equal(m.t, mqtt.ReceiptsTopic(name.New("Org1MSP", device)), topic)
 		for _, e := range entries {
 			r, err := receipt.Parse(e.Receipt)
 			require.NoError(m.t, err)
@@ -267,7 +275,7 @@ func newWorld(t *testing.T, maxBatch uint64) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.spool, err = spool.Open(filepath.Join(w.dir, "spool.db"), "stream-1")
+	w.spool, err = spool.Open(filepath.Join(w.dir, "spool.db"), name.New("Org1MSP", "stream-1"))
 	require.NoError(w.t, err)
 	w.archive, err = archive.Open(filepath.Join(w.dir, "archive"))
 	require.NoError(w.t, err)
@@ -276,18 +284,21 @@ func (w *world) open() {
 	w.anchorer = anchor.New(w.cfg, w.spool, w.archive, w.chain, w.courier, quiet)
 }
 
+// device is a device of the organisation whose bridge it is.
+func device(id string) name.Name { return name.New("Org1MSP", id) }
+
 // accept stores readings of a device.
-func (w *world) accept(device string, from, to uint64) {
+func (w *world) accept(id string, from, to uint64) {
 	w.t.Helper()
 	var items []spool.Item
 	for seq := from; seq <= to; seq++ {
-		data, err := reading.Sign(signer(w.t, 1), reading.Claims{Device: device, Sequence: seq, Time: 5}, reading.SenMLJSON, []byte("[]"))
+		data, err := reading.Sign(signer(w.t, 1), reading.Claims{Device: device(id), Sequence: seq, Time: 5}, reading.SenMLJSON, []byte("[]"))
 		require.NoError(w.t, err)
 		r, err := reading.Parse(data)
 		require.NoError(w.t, err)
-		items = append(items, spool.Item{Topic: mqtt.ReadingsTopic(device), Payload: data, Received: 6, Reading: r})
+		items = append(items, spool.Item{Topic: mqtt.ReadingsTopic(device(id)), Payload: data, Received: 6, Reading: r})
 		w.mail.mu.Lock()
-		w.mail.readings[fmt.Sprint(device, " ", seq)] = data
+		w.mail.readings[fmt.Sprint(id, " ", seq)] = data
 		w.mail.mu.Unlock()
 	}
 	_, err := w.spool.Append(items)

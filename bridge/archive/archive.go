@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package archive keeps every batch as one immutable file, and beside it the stream's signature
-// over its root. It is what statements are made from and what fsck re-derives the ledger from:
-// with the archive and the ledger alone, everything else of a bridge can be lost.
+// over its root and the evidence of it that Fabric signed (docs/formats.md, "Archive"). It is what
+// statements are made from and what fsck re-derives the ledger from: with the archive and the ledger
+// alone, everything else of a bridge can be lost.
 //
 // A file is written once, durably, and never changed. Writing the same batch again, as happens
 // after a crash, is a success; writing another content under its number is refused.
@@ -113,7 +114,8 @@ func (p *Proofs) Receipt(index uint64) ([]byte, error) {
 	return p.signed.Receipt(p.tree.Size(), index, path), nil
 }
 
-// Statement assembles everything an offline verifier needs for one reading.
+// Statement assembles everything an offline verifier needs for one reading: with the evidence that
+// there is, which may be none.
 func (a *Archive) Statement(number, index uint64) ([]byte, error) {
 	p, err := a.Proofs(number)
 	if err != nil {
@@ -123,12 +125,18 @@ func (a *Archive) Statement(number, index uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return receipt.NewStatement(p.batch.Entries[index].Reading, r, p.batch.Anchor)
+	evidence, err := a.Evidence(number)
+	if err != nil {
+		return nil, err
+	}
+	return receipt.NewStatement(p.batch.Entries[index].Reading, r, p.batch.Anchor, evidence)
 }
 
 // Has reports whether the archive holds a batch.
-func (a *Archive) Has(number uint64) (bool, error) {
-	_, err := os.Stat(a.batchPath(number))
+func (a *Archive) Has(number uint64) (bool, error) { return exists(a.batchPath(number)) }
+
+func exists(path string) (bool, error) {
+	_, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
@@ -25,6 +26,8 @@ func signer(t testing.TB, seed byte) cose.Signer {
 	require.NoError(t, err)
 	return s
 }
+
+var stream = name.New("Org1MSP", "s")
 
 func open(t testing.TB) (*archive.Archive, string) {
 	t.Helper()
@@ -39,12 +42,12 @@ func sealed(t testing.TB, number uint64, n int) *archive.Batch {
 	t.Helper()
 	b := &archive.Batch{Number: number}
 	for i := range n {
-		r, err := reading.Sign(signer(t, 1), reading.Claims{Device: "d", Sequence: uint64(i + 1), Time: 5}, reading.SenMLJSON, []byte("x"))
+		r, err := reading.Sign(signer(t, 1), reading.Claims{Device: name.New("Org1MSP", "d"), Sequence: uint64(i + 1), Time: 5}, reading.SenMLJSON, []byte("x"))
 		require.NoError(t, err)
 		b.Entries = append(b.Entries, archive.Entry{Received: int64(100 + i), Reading: r})
 	}
 	a := record.Anchor{
-		Type: record.AnchorType, Version: record.Version, Stream: "s", Number: number, Previous: record.ZeroHash,
+		Type: record.AnchorType, Version: record.Version, Stream: stream, Number: number, Previous: record.ZeroHash,
 		Root: b.Tree().Root().String(), Size: uint64(n), Counts: map[string]uint64{record.DeviceSigned: uint64(n)},
 	}
 	var err error
@@ -56,7 +59,7 @@ func sealed(t testing.TB, number uint64, n int) *archive.Batch {
 func signed(t testing.TB, b *archive.Batch, key cose.Signer) *receipt.Signed {
 	t.Helper()
 	s, err := receipt.Sign(key, b.Tree().Root(), receipt.Claims{
-		Stream: "s", Ledger: "c/cc", Number: b.Number, Anchor: sha256.Sum256(b.Anchor), Block: 4, LedgerTime: 6,
+		Stream: stream, Ledger: "c/cc", Number: b.Number, Anchor: sha256.Sum256(b.Anchor), LedgerTime: 6,
 	})
 	require.NoError(t, err)
 	return s
@@ -157,9 +160,9 @@ func TestADamagedReceiptIsReported(t *testing.T) {
 
 func TestAStatementOfTheArchiveIsProof(t *testing.T) {
 	a, _ := open(t)
-	b, stream := sealed(t, 7, 6), signer(t, 2)
+	b, key := sealed(t, 7, 6), signer(t, 2)
 	require.NoError(t, a.Put(b))
-	require.NoError(t, a.PutReceipt(7, signed(t, b, stream)))
+	require.NoError(t, a.PutReceipt(7, signed(t, b, key)))
 	proofs, err := a.Proofs(7)
 	require.NoError(t, err)
 	for i := range b.Entries {
@@ -167,7 +170,7 @@ func TestAStatementOfTheArchiveIsProof(t *testing.T) {
 		require.NoError(t, err)
 		s, err := receipt.ParseStatement(data)
 		require.NoError(t, err)
-		require.NoError(t, s.Verify(signer(t, 1).Key(), stream.Key()))
+		require.NoError(t, s.Verify(signer(t, 1).Key(), key.Key()))
 		require.Equal(t, b.Entries[i].Reading, s.Reading.Bytes())
 		alone, err := proofs.Receipt(uint64(i))
 		require.NoError(t, err)

@@ -1,170 +1,203 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fsck re-derives from the archive what the ledger holds and compares the two: every
-// root, every count, every link of the chain. It is a product feature and the oracle of other
-// tests. In come an archive and a ledger, out goes a report; nothing is written.
+// Package fsck recomputes everything that the anchors of streams say, from bridges' archives and the
+// ledger: roots, sizes, counts, gaps, spans of time and the chain of the anchors. It verifies the
+// signature of every reading with the key that the ledger has, asks package standing what key and
+// device were worth at the anchor, and verifies the streams' receipts.
+//
+// In come archives and a ledger, out goes a [Report]; nothing is written but a [Checkpoint], if one is
+// asked for. The ledger's records are believed as the peer hands them out: what organisations signed is
+// for package audit to verify. After a crash the last checkpoint says where to go on.
 package fsck
 
 import (
 	"context"
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/chaincode/record"
-	"github.com/anchorline/anchorline/reading"
-	"github.com/anchorline/anchorline/reading/cose"
-	"github.com/anchorline/anchorline/reading/merkle"
-	"github.com/anchorline/anchorline/reading/receipt"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// A Ledger answers what was anchored.
+// A Ledger answers what is on it. Device and Stream return ledger.ErrNotFound for what is not
+// registered, Locate for a transaction whose block the peer does not have. Anchors returns at most
+// limit anchors by number from a number on, fewer than that only at the end.
 type Ledger interface {
-	Stream(ctx context.Context, id string) (record.Stream, error)
-	Head(ctx context.Context, stream string) (record.Head, error)
-	Anchor(ctx context.Context, stream string, number uint64) (record.AnchorEntry, error)
+	Profile() ledger.Profile
+	Stream(ctx context.Context, stream name.Name) (record.Stream, error)
+	Head(ctx context.Context, stream name.Name) (record.Head, error)
+	Anchors(ctx context.Context, stream name.Name, from uint64, limit int) ([]record.AnchorEntry, error)
+	Device(ctx context.Context, device name.Name) (record.Device, error)
+	Equivocations(ctx context.Context, stream name.Name) ([]record.EquivocationReport, error)
+	Locate(ctx context.Context, txID string) (block uint64, index int, err error)
 }
 
-// A Fault is one disagreement.
-type Fault struct {
-	Batch uint64 `json:"batch"`
-	What  string `json:"what"`
+// A Source is a stream and the archive of its bridge.
+type Source struct {
+	Stream  name.Name
+	Archive *archive.Archive
 }
 
-// A Report is the outcome.
-type Report struct {
-	Batches  uint64            `json:"batches"`  // compared with the ledger
-	Readings uint64            `json:"readings"` // in them
-	Devices  map[string]uint64 `json:"devices"`  // readings by device
-	Pending  uint64            `json:"pending"`  // batches that the ledger does not have: one, in flight
-	Faults   []Fault           `json:"faults"`
+// Progress says how far a check is.
+type Progress struct {
+	Stream name.Name
+	// Done of Total batches are checked, those of an earlier run not counted.
+	Done, Total uint64
+	// Readings are in the batches that are done.
+	Readings uint64
 }
 
-// OK reports that archive and ledger agree.
-func (r Report) OK() bool { return len(r.Faults) == 0 }
+// Options say how to check. The zero Options check from the beginning on all processors.
+type Options struct {
+	// Checkpoint is where an earlier check ended, nil for none. Check owns it from then on.
+	Checkpoint *Checkpoint
+	// Save is called with the state now and then, and at the end, also when the check is interrupted.
+	// An error of it ends the check.
+	Save func(*Checkpoint) error
+	// Progress is called after each batch.
+	Progress func(Progress)
+	// Workers is how many batches are verified at once, 0 for as many as there are processors.
+	Workers int
+}
 
-// Check compares the archive's batches with the ledger's anchors of the stream. An error means
-// that the comparison could not be made.
-func Check(ctx context.Context, a *archive.Archive, l Ledger, stream string) (Report, error) {
-	r := Report{Devices: map[string]uint64{}, Faults: []Fault{}}
-	last, err := a.Last() // before the head, which a bridge may move meanwhile
-	if err != nil {
-		return r, err
+// ErrSources is returned for no source, and for two of one stream.
+var ErrSources = errors.New("fsck: name each stream once, with its archive")
+
+// Check checks one archive from the beginning. An error means that it could not be done.
+func Check(ctx context.Context, a *archive.Archive, l Ledger, stream name.Name) (Report, error) {
+	return CheckAll(ctx, l, []Source{{Stream: stream, Archive: a}}, Options{})
+}
+
+// CheckAll checks archives together: what is unique to a device is so over all of them. An error means that
+// it could not be done; the state that Save was given last is good.
+func CheckAll(ctx context.Context, l Ledger, sources []Source, o Options) (Report, error) {
+	if err := checkSources(sources); err != nil {
+		return Report{}, err
 	}
-	head, err := l.Head(ctx, stream)
-	if err != nil {
-		return r, err
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	s, err := l.Stream(ctx, stream)
-	if err != nil {
-		return r, err
+	a := &auditor{ledger: l, sources: sources, options: o, devices: newRegistry(l), state: o.Checkpoint}
+	if a.state == nil {
+		a.state = newCheckpoint(l.Profile().Ledger(), sources)
+	} else if err := a.state.fits(l.Profile().Ledger(), sources); err != nil {
+		return Report{}, err
 	}
-	seen := map[string]uint64{}
-	previous := record.ZeroHash
-	for n := uint64(1); n <= head.Number; n++ {
-		entry, err := l.Anchor(ctx, stream, n)
-		if err != nil {
-			return r, err
+	err := a.run(ctx)
+	if saved := a.save(); err == nil || saved != nil {
+		err = errors.Join(err, saved)
+	}
+	if err != nil {
+		return Report{}, err
+	}
+	return a.report(), nil
+}
+
+func checkSources(sources []Source) error {
+	seen := map[name.Name]bool{}
+	for _, s := range sources {
+		if seen[s.Stream] || s.Stream.IsZero() || s.Archive == nil {
+			return fmt.Errorf("%w: %q", ErrSources, s.Stream)
 		}
-		for _, what := range checkBatch(a, s, entry, previous, n, &r, seen) {
-			r.Faults = append(r.Faults, Fault{Batch: n, What: what})
-		}
-		previous = entry.Hash
+		seen[s.Stream] = true
 	}
-	if previous != head.Hash {
-		r.Faults = append(r.Faults, Fault{Batch: head.Number, What: "the ledger's head is not the hash of its last anchor"})
-	}
-	if last > head.Number {
-		r.Pending = last - head.Number
-		r.Faults = append(r.Faults, checkPending(a, head, last)...)
-	}
-	return r, nil
-}
-
-// checkPending returns what is wrong with the batches that the ledger does not have: a bridge
-// archives one, and anchors it before the next.
-func checkPending(a *archive.Archive, head record.Head, last uint64) []Fault {
-	next := head.Number + 1
-	if last > next {
-		return []Fault{{Batch: next, What: fmt.Sprintf("the archive goes on to batch %d, the ledger's stream %s stands at %d: "+
-			"is it the archive of this stream, and has the peer every block?", last, head.Stream, head.Number)}}
-	}
-	b, err := a.Get(next)
-	if err != nil {
-		return []Fault{{Batch: next, What: err.Error()}}
-	}
-	filed, err := record.ParseAnchor(b.Anchor)
-	if err != nil || filed.Stream != head.Stream || filed.Previous != head.Hash {
-		return []Fault{{Batch: next, What: fmt.Sprintf("the archive's newest batch does not follow the ledger's last anchor of stream %s", head.Stream)}}
+	if len(sources) == 0 {
+		return ErrSources
 	}
 	return nil
 }
 
-// checkBatch returns what is wrong with one batch.
-func checkBatch(a *archive.Archive, s record.Stream, entry record.AnchorEntry, previous string, n uint64, r *Report, seen map[string]uint64) []string {
-	var faults []string
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if entry.Anchor.Previous != previous {
-		fault("the anchor names %s as previous, which is %s", entry.Anchor.Previous, previous)
-	}
-	if entry.Anchor.HashText() != entry.Hash {
-		fault("the ledger states hash %s for an anchor of hash %s", entry.Hash, entry.Anchor.HashText())
-	}
-	b, err := a.Get(n)
-	if err != nil {
-		fault("%v", err)
-		return faults
-	}
-	tree := b.Tree()
-	if got := tree.Root().String(); got != entry.Anchor.Root {
-		fault("the archive's root is %s, the ledger's is %s", got, entry.Anchor.Root)
-	}
-	if tree.Size() != entry.Anchor.Size {
-		fault("the archive has %d readings, the ledger says %d", tree.Size(), entry.Anchor.Size)
-	}
-	if filed, err := record.ParseAnchor(b.Anchor); err != nil || filed.HashText() != entry.Hash {
-		fault("the anchor in the archive is not the ledger's")
-	}
-	faults = append(faults, checkReceipt(a, s, entry, n)...)
-	for i, e := range b.Entries {
-		parsed, err := reading.Parse(e.Reading)
-		if err != nil {
-			fault("reading %d: %v", i, err)
-			continue
-		}
-		key := fmt.Sprintf("%s %d", parsed.Claims().Device, parsed.Claims().Sequence)
-		if first, twice := seen[key]; twice {
-			fault("reading %s is also in batch %d", key, first)
-		}
-		seen[key] = n
-		r.Devices[parsed.Claims().Device]++
-		r.Readings++
-	}
-	r.Batches++
-	return faults
+// An auditor goes over the batches of streams.
+type auditor struct {
+	ledger  Ledger
+	sources []Source
+	options Options
+	devices *registry
+	state   *Checkpoint
+
+	ends    []ending // what is only of now, by source
+	unknown uint64   // changes whose place in the ledger's order the peer does not know
 }
 
-// checkReceipt checks the stream's signature over the ledger's root. A batch committed only
-// a moment ago has none yet, and is reported as a fault until it has.
-func checkReceipt(a *archive.Archive, s record.Stream, entry record.AnchorEntry, n uint64) []string {
-	signed, err := a.Receipt(n)
+// An ending is what was found at the end of a stream.
+type ending struct {
+	head    record.Head
+	pending uint64
+	faults  []Fault
+	// unreceipted is the number of the last batch if its receipt is not there yet.
+	unreceipted uint64
+	resumed     uint64
+}
+
+func (a *auditor) run(ctx context.Context) error {
+	a.ends = make([]ending, len(a.sources))
+	for i := range a.sources {
+		if err := a.stream(ctx, i); err != nil {
+			return fmt.Errorf("stream %s: %w", a.sources[i].Stream, err)
+		}
+	}
+	return a.compareTwice(ctx)
+}
+
+// stream checks the batches of one stream that are new.
+func (a *auditor) stream(ctx context.Context, i int) error {
+	source, end := a.sources[i], &a.ends[i]
+	var err error
+	if end.head, err = a.ledger.Head(ctx, source.Stream); err != nil {
+		return err
+	}
+	s, err := a.ledger.Stream(ctx, source.Stream)
 	if err != nil {
-		return []string{err.Error()}
+		return err
 	}
-	c := signed.Claims()
-	if c.Stream != s.ID || c.Number != n || fmt.Sprintf("%x", c.Anchor) != entry.Hash || fmt.Sprintf("%x", c.Transaction) != entry.TxID {
-		return []string{"the receipt is of another anchor"}
+	at := &a.state.Streams[i]
+	end.resumed = at.Number
+	if err := a.stillThere(ctx, source.Stream, *at, end.head); err != nil {
+		return err
 	}
-	for _, k := range s.Keys {
-		key, err := cose.ParseKeyText(k.Public)
-		if err == nil && key.ID() == signed.KeyID() && verifies(signed, key, entry.Anchor.Root) {
+	order := newOrderer(a.ledger, source.Stream, end.head.Number)
+	w := &worker{source: source, stream: s, keys: parseKeys(s.Keys), head: end.head.Number,
+		ledgerName: a.ledger.Profile().Ledger(), devices: a.devices, order: order}
+	m := &merger{auditor: a, at: at, end: end}
+	if err := m.owed(ctx, w); err != nil {
+		return err
+	}
+	if err := pipeline(ctx, a.ledger, w, at.Number+1, a.options.Workers, m.merge); err != nil {
+		return err
+	}
+	a.unknown += order.unknown()
+	if at.Hash != end.head.Hash && at.Number == end.head.Number {
+		end.fault(source.Stream, ChainHead, at.Number, "the ledger's head has another hash than its last anchor")
+	}
+	if err := end.beyond(source); err != nil {
+		return err
+	}
+	return end.equivocations(ctx, a.ledger, source.Stream)
+}
+
+// stillThere returns an error unless the ledger has the anchor at which the state stands.
+func (a *auditor) stillThere(ctx context.Context, stream name.Name, at streamState, head record.Head) error {
+	if at.Number == 0 {
+		return nil
+	}
+	if at.Number <= head.Number {
+		entries, err := a.ledger.Anchors(ctx, stream, at.Number, 1)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 1 && entries[0].Anchor.Number == at.Number && entries[0].Hash == at.Hash {
 			return nil
 		}
 	}
-	return []string{"the receipt is not signed by a key of the stream"}
+	return fmt.Errorf("%w: it ended at batch %d with hash %s, which the ledger does not have", ErrCheckpoint, at.Number, at.Hash)
 }
 
-func verifies(signed *receipt.Signed, key cose.Key, root string) bool {
-	b, err := hex.DecodeString(root)
-	return err == nil && len(b) == merkle.Size && signed.Verify(key, merkle.Hash(b)) == nil
+func (a *auditor) save() error {
+	if a.options.Save == nil {
+		return nil
+	}
+	return a.options.Save(a.state)
 }

@@ -19,7 +19,7 @@ type Session struct {
 	broker   mqtt.Broker
 	clientID string
 	logger   *slog.Logger
-	line     *mqtt.Line
+	current  *mqtt.Holder
 }
 
 // NewSession describes a session; Intake.Run opens it. The client id MUST stay the same over
@@ -28,16 +28,16 @@ func NewSession(b mqtt.Broker, clientID string, logger *slog.Logger) (*Session, 
 	if _, err := b.Options(clientID); err != nil {
 		return nil, err
 	}
-	return &Session{broker: b, clientID: clientID, logger: logger, line: mqtt.NewLine()}, nil
+	return &Session{broker: b, clientID: clientID, logger: logger, current: mqtt.NewHolder()}, nil
 }
 
 // Connected reports whether messages can flow.
-func (s *Session) Connected() bool { return s.line.Up() }
+func (s *Session) Connected() bool { return s.current.Up() }
 
 // Publish sends a message with QoS 1 and returns when the broker acknowledged it, waiting for a
 // connection first. An error means that it may or may not have arrived.
 func (s *Session) Publish(ctx context.Context, topic string, payload []byte) error {
-	conn, err := s.line.Wait(ctx)
+	conn, err := s.current.Wait(ctx)
 	if err != nil {
 		return err
 	}
@@ -74,14 +74,14 @@ func (s *Session) subscribe(ctx context.Context, l *link) error {
 	if err := l.in.Subscribe(ctx, mqtt.ReadingsFilter); err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
-	s.line.Set(l.out)
+	s.current.Set(l.out)
 	s.logger.Info("receiving readings", "broker", s.broker.Name(), "filter", mqtt.ReadingsFilter)
 	return nil
 }
 
 // close ends a link; what was not acknowledged stays with the broker.
 func (s *Session) close(l *link) {
-	s.line.Drop(l.out)
+	s.current.Drop(l.out)
 	l.in.Close()
 	l.out.Close()
 }

@@ -18,9 +18,9 @@ func TestWhatTheBridgePublishesArrives(t *testing.T) {
 	onEach(t, func(t *testing.T, s *service) {
 		d := newDevice(t, s)
 		got := make(chan string, 1)
-		d.done(d.c.Subscribe(mqtt.ReceiptsTopic("d"), 1, func(_ paho.Client, m paho.Message) { got <- string(m.Payload()) }))
+		d.done(d.c.Subscribe(mqtt.ReceiptsTopic(pump), 1, func(_ paho.Client, m paho.Message) { got <- string(m.Payload()) }))
 		r := run(t, s, checker(good), &store{})
-		require.NoError(t, r.session.Publish(t.Context(), mqtt.ReceiptsTopic("d"), []byte("receipt")), "it waits for the connection")
+		require.NoError(t, r.session.Publish(t.Context(), mqtt.ReceiptsTopic(pump), []byte("receipt")), "it waits for the connection")
 		require.Equal(t, "receipt", <-got)
 		r.stop()
 	})

@@ -25,6 +25,7 @@ import (
 	"github.com/anchorline/anchorline/bridge/verify"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/network/broker"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -143,6 +144,8 @@ func onEach(t *testing.T, test func(t *testing.T, s *service)) {
 	t.Run("mosquitto", func(t *testing.T) { test(t, mosquitto(t, "")) })
 }
 
+var pump = name.New("Org1MSP", "d")
+
 // device publishes and waits for every PUBACK.
 type device struct {
 	t *testing.T
@@ -169,7 +172,7 @@ func (d *device) publish(payloads ...string) {
 	d.t.Helper()
 	var tokens []paho.Token
 	for _, p := range payloads {
-		tokens = append(tokens, d.c.Publish(mqtt.ReadingsTopic("d"), 1, false, p))
+		tokens = append(tokens, d.c.Publish(mqtt.ReadingsTopic(pump), 1, false, p))
 	}
 	for _, tok := range tokens {
 		d.done(tok)

@@ -28,7 +28,7 @@ func TestTheManualListsEveryMetricWithItsType(t *testing.T) {
 		listed[row[1]] = row[2]
 	}
 	status := bridge.Status{Snapshot: spool.Snapshot{Books: spool.Books{Quarantined: map[string]uint64{"malformed": 1}}}}
-	_, body := get(t, listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{status: status}, &stub{})+"/metrics")
+	_, body := get(t, listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{status: status}, &stub{})+"/metrics")
 	served := map[string]string{}
 	for _, row := range regexp.MustCompile(`(?m)^# TYPE anchorline_bridge_(\w+) (\w+)$`).FindAllStringSubmatch(string(body), -1) {
 		served[row[1]] = row[2]

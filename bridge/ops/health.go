@@ -13,6 +13,7 @@ import (
 
 	"github.com/anchorline/anchorline/internal/health"
 	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A watch looks after one bridge.
@@ -50,7 +51,7 @@ func connected(b Bridge) error {
 }
 
 // reachable asks the ledger something. That it has no such stream is an answer, too.
-func reachable(ctx context.Context, l Ledger, stream string) error {
+func reachable(ctx context.Context, l Ledger, stream name.Name) error {
 	_, err := l.Head(ctx, stream)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil

@@ -53,7 +53,7 @@ func newCollector(cfg Config, b Bridge, w *watch) *collector {
 	info := prometheus.NewDesc(prefix+"info", "Which stream the bridge writes, on which ledger; always 1.", []string{"stream", "ledger"}, nil)
 	return &collector{
 		bridge: b, watch: w, metrics: metrics(time.Now),
-		info:        prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, cfg.Stream, cfg.Name),
+		info:        prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, cfg.Stream.String(), cfg.Name),
 		quarantined: desc("messages_quarantined_total", "Messages refused and kept, by reason.", "reason"),
 		batches:     desc("batches", "Batches by state; receipted is the last.", "state"),
 		reachable:   desc("ledger_reachable", "1 if the ledger answered a query, 0 if not."),
@@ -83,7 +83,7 @@ func metrics(now func() time.Time) []metric {
 		func(s bridge.Status) uint64 { return s.Batches })
 	gauge("readings_pending", "Readings accepted and not anchored yet.",
 		func(s bridge.Status) float64 { return float64(s.Pending()) })
-	gauge("readings_missing", "Gaps: sequence numbers below a device's highest that never arrived.",
+	gauge("readings_missing", "Gaps: sequence numbers below a device's highest that are in no batch; a jump over more than a million counts one.",
 		func(s bridge.Status) float64 { return float64(s.Gaps) })
 	gauge("oldest_pending_age_seconds", "Time since the oldest pending reading was received, 0 when none is pending.",
 		func(s bridge.Status) float64 { return age(s, now()) })
@@ -144,7 +144,7 @@ func byReason(quarantined map[string]uint64) map[string]uint64 {
 	all := map[string]uint64{
 		verify.ReasonOversized: 0, verify.ReasonMalformed: 0, verify.ReasonUnsupported: 0, verify.ReasonTopic: 0,
 		verify.ReasonUnknownDevice: 0, verify.ReasonUnknownKey: 0, verify.ReasonKeyEnded: 0, verify.ReasonSignature: 0,
-		verify.ReasonDeviceSuspended: 0, verify.ReasonDeviceRevoked: 0, spool.ReasonReplay: 0,
+		verify.ReasonDeviceSuspended: 0, verify.ReasonDeviceRevoked: 0, verify.ReasonDeviceTransferred: 0, verify.ReasonKeyReplaced: 0, spool.ReasonReplay: 0,
 	}
 	maps.Copy(all, quarantined)
 	return all

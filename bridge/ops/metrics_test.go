@@ -101,7 +101,7 @@ func TestMetricsAreTheBooksAndBalance(t *testing.T) {
 		"readings_anchored_total":                             2, "readings_receipted_total": 2, "readings_pending": 0, "readings_missing": 2,
 		"oldest_pending_age_seconds": 0, "last_anchor_number": batches,
 		`batches{state="sealed"}`: 0, `batches{state="prepared"}`: 0, `batches{state="committed"}`: 0, `batches{state="receipted"}`: batches,
-		"connected": 1, "halted": 0, "ledger_reachable": 1, `info{ledger="mychannel/anchorline",stream="s"}`: 1,
+		"connected": 1, "halted": 0, "ledger_reachable": 1, `info{ledger="mychannel/anchorline",stream="Org1MSP/s"}`: 1,
 	}, got)
 	status, err := w.bridge.Status()
 	require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestEveryReasonToQuarantineHasACounterFromTheStart(t *testing.T) {
 	require.Greater(t, len(want), 10)
 	want["of_tomorrow"] = 3
 	status := bridge.Status{Snapshot: spool.Snapshot{Books: spool.Books{Quarantined: map[string]uint64{"of_tomorrow": 3}}}}
-	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{status: status}, &stub{})
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{status: status}, &stub{})
 	got := map[string]float64{}
 	for name, value := range ours(t, url) {
 		if reason, found := strings.CutPrefix(name, "messages_quarantined_total{reason="); found {

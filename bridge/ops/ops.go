@@ -25,6 +25,7 @@ import (
 
 	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A Bridge is what is watched.
@@ -34,15 +35,15 @@ type Bridge interface {
 
 // A Ledger says where a stream stands; any answer shows that it can be reached.
 type Ledger interface {
-	Head(ctx context.Context, stream string) (record.Head, error)
+	Head(ctx context.Context, stream name.Name) (record.Head, error)
 }
 
 // Config says where to listen, and what is watched.
 type Config struct {
-	Listen string // host:port
-	Dir    string // the bridge's data folder, on whose disk everything depends
-	Stream string // the bridge's stream
-	Name   string // of the ledger, channel/chaincode, for the metrics
+	Listen string    // host:port
+	Dir    string    // the bridge's data folder, on whose disk everything depends
+	Stream name.Name // the bridge's stream
+	Name   string    // of the ledger, channel/chaincode, for the metrics
 }
 
 // Limits of the listener: a probe or a scrape is small and short.

@@ -18,6 +18,7 @@ import (
 	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/bridge/ops"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestABridgeIsReadyWhileBrokerAndLedgerAre(t *testing.T) {
@@ -51,7 +52,7 @@ func TestABridgeThatHaltedIsNotReadyAndSaysWhy(t *testing.T) {
 	w.until()
 	// Somebody with the bridge's identity anchors before it: two folders write one stream.
 	other := record.Anchor{
-		Type: record.AnchorType, Version: record.Version, Stream: "s", Number: 1, Previous: record.ZeroHash,
+		Type: record.AnchorType, Version: record.Version, Stream: stream, Number: 1, Previous: record.ZeroHash,
 		Root: record.ZeroHash, Size: 1, Counts: map[string]uint64{record.DeviceSigned: 1},
 	}
 	data, err := other.Encode()
@@ -77,7 +78,7 @@ func TestAFullDiskIsNotHealthyUntilThereIsRoomAgain(t *testing.T) {
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(full, filepath.Join(dir, ".ops-probe")))
-	url := listen(t, ops.Config{Dir: dir, Stream: "s"}, &stub{}, &stub{})
+	url := listen(t, ops.Config{Dir: dir, Stream: stream}, &stub{}, &stub{})
 	status, faults := wrong(t, url+"/healthz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, faults["disk"], "no space left")
@@ -103,7 +104,7 @@ type stub struct {
 func (s *stub) Status() (bridge.Status, error) { return s.status, s.err }
 
 // Head answers, or does not until ctx ends.
-func (s *stub) Head(ctx context.Context, _ string) (record.Head, error) {
+func (s *stub) Head(ctx context.Context, _ name.Name) (record.Head, error) {
 	s.asked.Add(1)
 	if s.hang {
 		<-ctx.Done()
@@ -113,7 +114,7 @@ func (s *stub) Head(ctx context.Context, _ string) (record.Head, error) {
 }
 
 func TestALedgerThatHangsHoldsUpNoProbe(t *testing.T) {
-	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{status: bridge.Status{Connected: true}}, &stub{hang: true})
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{status: bridge.Status{Connected: true}}, &stub{hang: true})
 	began := time.Now()
 	status, faults := wrong(t, url+"/readyz")
 	require.Less(t, time.Since(began), 10*time.Second)
@@ -124,7 +125,7 @@ func TestALedgerThatHangsHoldsUpNoProbe(t *testing.T) {
 
 func TestManyProbesAreFewQuestions(t *testing.T) {
 	l := &stub{}
-	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{status: bridge.Status{Connected: true}}, l)
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{status: bridge.Status{Connected: true}}, l)
 	began := time.Now()
 	var probes sync.WaitGroup
 	for range 50 {
@@ -139,7 +140,7 @@ func TestManyProbesAreFewQuestions(t *testing.T) {
 }
 
 func TestASpoolThatCannotBeReadIsNotHealthyAndGivesNoNumbers(t *testing.T) {
-	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{err: errors.New("torn page")}, &stub{})
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{err: errors.New("torn page")}, &stub{})
 	status, faults := wrong(t, url+"/healthz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Equal(t, map[string]string{"spool": "torn page"}, faults)
@@ -149,7 +150,7 @@ func TestASpoolThatCannotBeReadIsNotHealthyAndGivesNoNumbers(t *testing.T) {
 }
 
 func TestNothingCanBeWrittenThroughTheListener(t *testing.T) {
-	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{}, &stub{})
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{}, &stub{})
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		response, err := http.Post(url+path, "text/plain", nil)
 		require.NoError(t, err)
@@ -161,7 +162,7 @@ func TestNothingCanBeWrittenThroughTheListener(t *testing.T) {
 }
 
 func TestAnAddressInUseIsAnErrorAtOnce(t *testing.T) {
-	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: "s"}, &stub{}, &stub{})
+	url := listen(t, ops.Config{Dir: t.TempDir(), Stream: stream}, &stub{}, &stub{})
 	_, err := ops.Listen(t.Context(), ops.Config{Listen: url[len("http://"):]}, &stub{}, &stub{}, quiet)
 	require.ErrorContains(t, err, "address already in use")
 }

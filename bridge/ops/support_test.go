@@ -28,11 +28,14 @@ import (
 	"github.com/anchorline/anchorline/network/broker"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestMain(m *testing.M) { testnet.Main(m) }
 
 const patience = 30 * time.Second
+
+var stream = name.New("Org1MSP", "s")
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -65,7 +68,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) startBroker() {
 	w.t.Helper()
 	b, err := broker.Start(broker.Config{
-		Dir: w.brokerDir, Listen: w.brokerAddress, Consumer: bridge.ClientID("s"), Filter: mqtt.ReadingsFilter, Logger: quiet,
+		Dir: w.brokerDir, Listen: w.brokerAddress, Consumer: bridge.ClientID(stream), Filter: mqtt.ReadingsFilter, Logger: quiet,
 	})
 	require.NoError(w.t, err)
 	w.broker, w.brokerAddress = b, b.URL()[len("tcp://"):]
@@ -84,7 +87,7 @@ func (w *world) startBridge() {
 	b, err := bridge.Open(w.cfg, w.ledger, quiet)
 	require.NoError(w.t, err)
 	w.bridge = b
-	w.url = listen(w.t, ops.Config{Dir: w.cfg.Dir, Stream: "s", Name: "mychannel/anchorline"}, b, w.ledger)
+	w.url = listen(w.t, ops.Config{Dir: w.cfg.Dir, Stream: stream, Name: "mychannel/anchorline"}, b, w.ledger)
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
 	go func() { result <- b.Run(ctx) }()
@@ -167,8 +170,7 @@ func (w *world) register(id string) cose.Signer {
 	require.NoError(w.t, err)
 	signer, err := cose.NewSigner(private)
 	require.NoError(w.t, err)
-	p := w.ledger.Profile()
-	proof, err := device.Possession(signer, id, p.MSPID, p.Channel)
+	proof, err := device.Possession(signer, name.New("Org1MSP", id), w.ledger.Profile().Channel)
 	require.NoError(w.t, err)
 	_, err = w.ledger.RegisterDevice(w.t.Context(), ledger.Registration{ID: id, Key: signer.Key().Text(), Proof: proof})
 	require.NoError(w.t, err)
@@ -178,7 +180,7 @@ func (w *world) register(id string) cose.Signer {
 // signed is a device's reading.
 func (w *world) signed(s cose.Signer, id string, sequence uint64) []byte {
 	w.t.Helper()
-	claims := reading.Claims{Device: id, Sequence: sequence, Time: time.Now().UnixMilli()}
+	claims := reading.Claims{Device: name.New("Org1MSP", id), Sequence: sequence, Time: time.Now().UnixMilli()}
 	data, err := reading.Sign(s, claims, reading.SenMLJSON, []byte("[]"))
 	require.NoError(w.t, err)
 	return data
@@ -191,6 +193,6 @@ func (w *world) publish(id string, messages ...[]byte) {
 	require.NoError(w.t, err)
 	defer conn.Close()
 	for _, m := range messages {
-		require.NoError(w.t, conn.Publish(mqtt.ReadingsTopic(id), m)(w.t.Context()))
+		require.NoError(w.t, conn.Publish(mqtt.ReadingsTopic(name.New("Org1MSP", id)), m)(w.t.Context()))
 	}
 }

@@ -121,7 +121,7 @@ func (w *writer) item(it Item) (Outcome, error) {
 	if err := w.tx.Bucket(bucketReadings).Put(key(position), append(row, it.Reading.Bytes()...)); err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Fate: Accepted, Position: position}, w.track(device, seq)
+	return Outcome{Fate: Accepted, Position: position}, nil
 }
 
 // parseSeen reads what is kept of a reading for ever: the hash of its content and its position.

@@ -17,7 +17,7 @@ type Books struct {
 	Accepted    uint64            `cbor:"2,keyasint" json:"accepted"`
 	Duplicates  uint64            `cbor:"3,keyasint" json:"duplicates"`
 	Quarantined map[string]uint64 `cbor:"4,keyasint" json:"quarantined"` // by reason
-	Gaps        uint64            `cbor:"5,keyasint" json:"gaps"`        // sequence numbers missing now
+	Gaps        uint64            `cbor:"5,keyasint" json:"gaps"`        // numbers missing when the last batch was sealed; a jump counts one
 	Sealed      uint64            `cbor:"6,keyasint" json:"sealed"`      // readings in batches
 	Anchored    uint64            `cbor:"7,keyasint" json:"anchored"`    // readings in committed batches
 	Receipted   uint64            `cbor:"8,keyasint" json:"receipted"`   // readings whose receipts were published
@@ -51,8 +51,7 @@ func (b *Books) quarantined(reason string) {
 
 // since counts what the next anchor will report.
 type since struct {
-	Gaps        uint64 `cbor:"1,keyasint"`
-	Quarantined uint64 `cbor:"2,keyasint"`
+	Quarantined uint64 `cbor:"1,keyasint"`
 }
 
 var (

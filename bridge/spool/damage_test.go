@@ -53,17 +53,17 @@ func TestDamagedValuesAreReportedAndNeverPanic(t *testing.T) {
 		{"meta", func(s *spool.Spool) error { _, err := s.Append(nil); return err }},
 		{"readings", func(s *spool.Spool) error { _, err := s.Seal(9); return err }},
 		{"seen", func(s *spool.Spool) error { _, err := s.Append([]spool.Item{item(t, key, "d", 5, "x")}); return err }},
-		{"seen", func(s *spool.Spool) error { _, _, err := s.Find("d", 5); return err }},
-		{"devices", func(s *spool.Spool) error { _, err := s.Append([]spool.Item{item(t, key, "d", 9, "x")}); return err }},
-		{"missing", func(s *spool.Spool) error { _, err := s.Append([]spool.Item{item(t, key, "d", 2, "x")}); return err }},
+		{"seen", func(s *spool.Spool) error { _, _, err := s.Find(device("d"), 5); return err }},
+		{"devices", func(s *spool.Spool) error { _, err := s.Seal(9); return err }},
+		{"missing", func(s *spool.Spool) error { _, err := s.Seal(9); return err }},
 		{"missing", func(s *spool.Spool) error { return s.Gaps(func(spool.Gap) bool { return true }) }},
 		{"quarantine", func(s *spool.Spool) error {
 			return s.Quarantine(func(uint64, spool.QuarantinedMessage) bool { return true })
 		}},
 		{"batches", func(s *spool.Spool) error { _, err := s.Batch(1); return err }},
 		{"batches", func(s *spool.Spool) error { _, err := s.Oldest(spool.Committed); return err }},
-		{"batches", func(s *spool.Spool) error { _, _, err := s.Find("d", 5); return err }},
-		{"ranges", func(s *spool.Spool) error { _, _, err := s.Find("d", 5); return err }},
+		{"batches", func(s *spool.Spool) error { _, _, err := s.Find(device("d"), 5); return err }},
+		{"ranges", func(s *spool.Spool) error { _, _, err := s.Find(device("d"), 5); return err }},
 	} {
 		for name, change := range changes {
 			t.Run(c.bucket+" "+name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestDamagedValuesAreReportedAndNeverPanic(t *testing.T) {
 				b, err := s.Seal(1)
 				require.NoError(t, err)
 				commit(t, s, b)
-				accept(t, s, item(t, key, "d", 7, "x"))
+				accept(t, s, item(t, key, "d", 7, "x"), item(t, key, "d", 2, "x"))
 				_, err = s.Append([]spool.Item{refused("malformed", nil)})
 				require.NoError(t, err)
 				require.NoError(t, s.Close())

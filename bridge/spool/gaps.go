@@ -7,94 +7,85 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/anchorline/anchorline/bridge/gap"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// A Gap is a run of sequence numbers of a device that have not arrived, both ends included.
+// A Gap is a run of sequence numbers of a device that had not arrived when the last batch was sealed,
+// both ends included.
 type Gap struct {
-	Device string `json:"device"`
-	From   uint64 `json:"from"`
-	To     uint64 `json:"to"`
+	Device name.Name `json:"device"`
+	From   uint64    `json:"from"`
+	To     uint64    `json:"to"`
 }
 
-// track notes that device's sequence number seq has arrived: numbers skipped become missing, a
-// missing one is no longer. Numbers count from 1, so a device first heard of at 5 misses four.
-func (w *writer) track(device string, seq uint64) error {
-	devices := w.tx.Bucket(bucketDevices)
-	highest := uint64(0)
-	if v := devices.Get([]byte(device)); v != nil {
-		n, err := numbers(v, 1, "the highest sequence number of "+device)
-		if err != nil {
-			return err
-		}
-		highest = n[0]
+// tracked is the [gap.Store] of a transaction.
+type tracked struct{ tx *bbolt.Tx }
+
+func (t tracked) Highest(device name.Name) (uint64, error) {
+	v := t.tx.Bucket(bucketDevices).Get([]byte(device.String()))
+	if v == nil {
+		return 0, nil
 	}
-	if seq <= highest {
-		return w.fill(device, seq)
+	n, err := numbers(v, 1, "the highest sequence number of "+device.String())
+	if err != nil {
+		return 0, err
 	}
-	if seq > highest+1 {
-		w.missing(seq - highest - 1)
-		if err := w.putMissing(device, highest+1, seq-1, w.books.Batches); err != nil {
-			return err
-		}
-	}
-	return devices.Put([]byte(device), key(seq))
+	return n[0], nil
 }
 
-// putMissing stores a run of missing numbers and how many batches had been sealed when it was
-// found: what was found before the last anchor is already reported.
-func (w *writer) putMissing(device string, from, to, batches uint64) error {
-	return w.tx.Bucket(bucketMissing).Put(deviceKey(device, from), append(key(to), key(batches)...))
+func (t tracked) SetHighest(device name.Name, sequence uint64) error {
+	return t.tx.Bucket(bucketDevices).Put([]byte(device.String()), key(sequence))
 }
 
-// fill takes seq out of the run of missing numbers that it is in.
-func (w *writer) fill(device string, seq uint64) error {
-	b := w.tx.Bucket(bucketMissing)
-	at := deviceKey(device, seq)
-	c := b.Cursor()
+func (t tracked) Find(device name.Name, sequence uint64) (gap.Missing, bool, error) {
+	at := deviceKey(device, sequence)
+	c := t.tx.Bucket(bucketMissing).Cursor()
 	k, v := c.Seek(at)
 	if k == nil {
 		k, v = c.Last()
 	} else if !bytes.Equal(k, at) {
 		k, v = c.Prev()
 	}
-	if len(k) != len(at) || !bytes.HasPrefix(k, at[:len(device)+1]) {
-		return nil
+	if len(k) != len(at) || !bytes.Equal(k[:len(k)-8], at[:len(at)-8]) {
+		return gap.Missing{}, false, nil
 	}
-	run, err := numbers(v, 2, "a gap of "+device)
-	if err != nil {
+	m, err := parseMissing(k, v)
+	return m, err == nil && m.From <= sequence && sequence <= m.To, err
+}
+
+func (t tracked) Replace(device name.Name, from uint64, with ...gap.Missing) error {
+	b := t.tx.Bucket(bucketMissing)
+	if err := b.Delete(deviceKey(device, from)); err != nil {
 		return err
 	}
-	from, to, batches := number(k[len(device)+1:]), run[0], run[1]
-	if to < seq {
-		return nil
-	}
-	w.filled(batches)
-	if err := b.Delete(bytes.Clone(k)); err != nil {
-		return err
-	}
-	if from < seq {
-		if err := w.putMissing(device, from, seq-1, batches); err != nil {
+	for _, m := range with {
+		value := append(append(key(m.To), key(m.Batch)...), flag(m.Jump))
+		if err := b.Put(deviceKey(device, m.From), value); err != nil {
 			return err
 		}
-	}
-	if seq < to {
-		return w.putMissing(device, seq+1, to, batches)
 	}
 	return nil
 }
 
-// missing and filled keep the two counts of missing numbers: open now, and found since the last
-// batch was sealed. A number that arrives late but before that is as if never missing.
-func (w *writer) missing(n uint64) {
-	w.books.Gaps = min(w.books.Gaps+n, maxInteger)
-	w.since.Gaps = min(w.since.Gaps+n, maxInteger)
+func flag(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
-func (w *writer) filled(foundAt uint64) {
-	w.books.Gaps -= min(1, w.books.Gaps)
-	if foundAt == w.books.Batches {
-		w.since.Gaps -= min(1, w.since.Gaps)
+// parseMissing reads a run of missing numbers from its key and value.
+func parseMissing(k, v []byte) (gap.Missing, error) {
+	if len(k) < 10 || len(v) != 17 || v[16] > 1 {
+		return gap.Missing{}, fmt.Errorf("%w: gap at %x", ErrDamaged, k)
 	}
+	m := gap.Missing{From: number(k[len(k)-8:]), To: number(v), Batch: number(v[8:]), Jump: v[16] == 1}
+	if m.From == 0 || m.To < m.From {
+		return gap.Missing{}, fmt.Errorf("%w: gap at %x", ErrDamaged, k)
+	}
+	return m, nil
 }
 
 // Gaps calls f with each open gap, by device and number, until f returns false.
@@ -102,11 +93,15 @@ func (s *Spool) Gaps(f func(Gap) bool) error {
 	return s.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketMissing).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			id := len(k) - 9
-			if id < 1 || len(v) != 16 {
-				return fmt.Errorf("%w: gap at %x", ErrDamaged, k)
+			m, err := parseMissing(k, v)
+			if err != nil {
+				return err
 			}
-			if !f(Gap{Device: string(k[:id]), From: number(k[id+1:]), To: number(v)}) {
+			device, err := name.Parse(string(k[:len(k)-9]))
+			if err != nil {
+				return fmt.Errorf("%w: gap at %x: %w", ErrDamaged, k, err)
+			}
+			if !f(Gap{Device: device, From: m.From, To: m.To}) {
 				return nil
 			}
 		}

@@ -8,9 +8,11 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/anchorline/anchorline/bridge/gap"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A Row is one stored reading.
@@ -40,7 +42,7 @@ func (s *Spool) Seal(limit uint64) (*Batch, error) {
 			Number: w.books.Batches + 1, State: Sealed,
 			First: w.books.Sealed + 1, Last: min(w.books.Accepted, w.books.Sealed+limit),
 		}
-		if b.Anchor, err = s.anchor(tx, b, previous, w.since); err != nil {
+		if b.Anchor, err = s.anchor(w, b, previous); err != nil {
 			return err
 		}
 		w.books.Batches, w.books.Sealed, w.since = b.Number, b.Last, since{}
@@ -74,17 +76,18 @@ func previousHash(tx *bbolt.Tx, n uint64) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, fmt.Errorf("%w: anchor of batch %d: %w", ErrDamaged, n, err)
 	}
-	return a.Hash(), nil
+	return a.Hash()
 }
 
-// anchor computes what the ledger will hold of the batch.
-func (s *Spool) anchor(tx *bbolt.Tx, b *Batch, previous [32]byte, since since) ([]byte, error) {
-	rows, err := loadRows(tx, b)
+// anchor computes what the ledger will hold of the batch, and notes which numbers its devices skipped.
+func (s *Spool) anchor(w *writer, b *Batch, previous [32]byte) ([]byte, error) {
+	rows, err := loadRows(w.tx, b)
 	if err != nil {
 		return nil, err
 	}
 	leaves := make([]merkle.Hash, len(rows))
 	var bridge, device span
+	gaps := gap.NewCounter(tracked{w.tx}, b.Number)
 	for i, r := range rows {
 		parsed, err := reading.Parse(r.Reading)
 		if err != nil {
@@ -93,14 +96,18 @@ func (s *Spool) anchor(tx *bbolt.Tx, b *Batch, previous [32]byte, since since) (
 		leaves[i] = merkle.LeafHash(r.Reading)
 		bridge.include(r.Received)
 		device.include(parsed.Claims().Time)
+		if err := gaps.Add(parsed.Claims().Device, parsed.Claims().Sequence); err != nil {
+			return nil, err
+		}
 	}
+	w.books.Gaps = gaps.Open(w.books.Gaps)
 	a := record.Anchor{
 		Type: record.AnchorType, Version: record.Version,
 		Stream: s.stream, Number: b.Number, Previous: merkle.Hash(previous).String(),
 		Root: merkle.New(leaves).Root().String(), Size: b.Size(),
 		BridgeTime: bridge.Span, DeviceTime: device.Span,
 		Counts: map[string]uint64{record.DeviceSigned: b.Size()},
-		Gaps:   since.Gaps, Quarantined: since.Quarantined,
+		Gaps:   gaps.Gaps(), Quarantined: w.since.Quarantined,
 	}
 	return a.Encode()
 }
@@ -132,7 +139,7 @@ func loadRows(tx *bbolt.Tx, b *Batch) ([]Row, error) {
 
 // Find says where a reading is: its batch and its index there. ErrNotFound means that it was
 // never accepted; a position without a batch is pending and has batch nil.
-func (s *Spool) Find(device string, sequence uint64) (*Batch, uint64, error) {
+func (s *Spool) Find(device name.Name, sequence uint64) (*Batch, uint64, error) {
 	var b *Batch
 	var index uint64
 	err := s.db.View(func(tx *bbolt.Tx) error {

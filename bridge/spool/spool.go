@@ -23,6 +23,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/anchorline/anchorline/internal/durable"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // ErrNotFound is returned for a reading or batch that the spool does not know.
@@ -39,26 +40,26 @@ var ErrDamaged = errors.New("spool: file is damaged; restore it from a backup")
 var (
 	bucketMeta       = []byte("meta")       // "books" → Books, "since" → since
 	bucketReadings   = []byte("readings")   // position → received ms, reading bytes; until archived
-	bucketSeen       = []byte("seen")       // device 0x00 sequence → content hash, position
-	bucketDevices    = []byte("devices")    // device → highest sequence
-	bucketMissing    = []byte("missing")    // device 0x00 from → to: sequence numbers never seen
+	bucketSeen       = []byte("seen")       // device's name 0x00 sequence → content hash, position
+	bucketDevices    = []byte("devices")    // device's name → highest sequence in a batch
+	bucketMissing    = []byte("missing")    // device's name 0x00 from → to, batch, jump: numbers in no batch
 	bucketQuarantine = []byte("quarantine") // id → Quarantined
 	bucketBatches    = []byte("batches")    // number → Batch
 	bucketRanges     = []byte("ranges")     // last position of a batch → number
 )
 
-// maxInteger is the largest number that JSON carries exactly, 2^53-1.
-const maxInteger = 1<<53 - 1
-
 // A Spool is one bbolt file. Its methods may be called concurrently; writes are serialised.
 type Spool struct {
 	db     *bbolt.DB
-	stream string
+	stream name.Name
 }
 
 // Open opens or creates the spool at path for the named stream. One process at a time can have
 // it open.
-func Open(path, stream string) (*Spool, error) {
+func Open(path string, stream name.Name) (*Spool, error) {
+	if err := stream.Validate(); err != nil {
+		return nil, fmt.Errorf("spool: stream: %w", err)
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("spool: %s is in use by another process; stop that bridge first", path)
@@ -80,19 +81,19 @@ func Open(path, stream string) (*Spool, error) {
 // prepare creates the buckets and ties the file to its stream: a spool opened under another
 // stream's name would continue the wrong chain.
 func (s *Spool) prepare(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{
+	for _, bucket := range [][]byte{
 		bucketMeta, bucketReadings, bucketSeen, bucketDevices, bucketMissing,
 		bucketQuarantine, bucketBatches, bucketRanges,
 	} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return fmt.Errorf("spool: create bucket %s: %w", name, err)
+		if _, err := tx.CreateBucketIfNotExists(bucket); err != nil {
+			return fmt.Errorf("spool: create bucket %s: %w", bucket, err)
 		}
 	}
 	meta, key := tx.Bucket(bucketMeta), []byte("stream")
 	if have := meta.Get(key); have == nil {
-		return meta.Put(key, []byte(s.stream))
-	} else if string(have) != s.stream {
-		return fmt.Errorf("spool: %s belongs to stream %q, not %q: set the stream's name back, or use another data folder",
+		return meta.Put(key, []byte(s.stream.String()))
+	} else if string(have) != s.stream.String() {
+		return fmt.Errorf("spool: %s belongs to stream %s, not %s: set the stream's name back, or use another data folder",
 			s.db.Path(), have, s.stream)
 	}
 	return nil
@@ -118,8 +119,9 @@ func numbers(b []byte, n int, what string) ([]uint64, error) {
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // deviceKey orders by device, then by number.
-func deviceKey(device string, n uint64) []byte {
-	k := append(make([]byte, 0, len(device)+9), device...)
+func deviceKey(device name.Name, n uint64) []byte {
+	text := device.String()
+	k := append(make([]byte, 0, len(text)+9), text...)
 	return binary.BigEndian.AppendUint64(append(k, 0), n)
 }
 

@@ -9,17 +9,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anchorline/anchorline/bridge/gap"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestASpoolOfAnotherStreamIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool.db")
 	require.NoError(t, open(t, path).Close())
-	_, err := spool.Open(path, "stream-2")
-	require.ErrorContains(t, err, `belongs to stream "stream-1", not "stream-2"`)
+	_, err := spool.Open(path, name.New("Org2MSP", "stream-1"))
+	require.ErrorContains(t, err, "belongs to stream Org1MSP/stream-1, not Org2MSP/stream-1")
 	require.NoError(t, open(t, path).Close(), "a refusal must let go of the file")
 }
 
@@ -27,7 +29,7 @@ func TestASpoolInUseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spool.db")
 	s := open(t, path)
 	defer s.Close()
-	_, err := spool.Open(path, "stream-1")
+	_, err := spool.Open(path, stream)
 	require.ErrorContains(t, err, "in use by another process")
 }
 
@@ -57,7 +59,7 @@ func TestASequenceNumberUsedForAnotherContentIsAReplay(t *testing.T) {
 	var kept []spool.QuarantinedMessage
 	require.NoError(t, s.Quarantine(func(_ uint64, m spool.QuarantinedMessage) bool { kept = append(kept, m); return true }))
 	require.Len(t, kept, 1)
-	require.Contains(t, kept[0].Detail, "device d already used sequence number 1")
+	require.Contains(t, kept[0].Detail, "device Org1MSP/d already used sequence number 1")
 }
 
 func TestARefusedMessageIsKeptWithItsReasonAndTheHashOfAllOfIt(t *testing.T) {
@@ -90,7 +92,7 @@ func TestAnAnchorSaysWhatTheBatchHolds(t *testing.T) {
 	require.NoError(t, err)
 	leaves := []merkle.Hash{merkle.LeafHash(items[0].Payload), merkle.LeafHash(items[2].Payload), merkle.LeafHash(items[3].Payload)}
 	require.Equal(t, record.Anchor{
-		Type: record.AnchorType, Version: record.Version, Stream: "stream-1", Number: 1, Previous: record.ZeroHash,
+		Type: record.AnchorType, Version: record.Version, Stream: stream, Number: 1, Previous: record.ZeroHash,
 		Root: merkle.New(leaves).Root().String(), Size: 3,
 		BridgeTime: record.Span{First: 100, Last: 900}, DeviceTime: record.Span{First: 1001, Last: 1003},
 		Counts: map[string]uint64{record.DeviceSigned: 3}, Gaps: 1, Quarantined: 1,
@@ -128,7 +130,9 @@ func TestTheNextBatchNamesTheAnchorBeforeIt(t *testing.T) {
 	require.NoError(t, err)
 	second, err := record.ParseAnchor(two.Anchor)
 	require.NoError(t, err)
-	require.Equal(t, first.HashText(), second.Previous)
+	hash, err := first.HashText()
+	require.NoError(t, err)
+	require.Equal(t, hash, second.Previous)
 	require.EqualValues(t, 2, second.Size)
 	commit(t, s, two)
 	_, err = s.Seal(3)
@@ -155,7 +159,7 @@ func TestABatchOnlyGoesForward(t *testing.T) {
 }
 
 func TestReadingsLeaveTheSpoolWhenTheirBatchIsPreparedOrCommitted(t *testing.T) {
-	for name, step := range map[string]func(s *spool.Spool) error{
+	for title, step := range map[string]func(s *spool.Spool) error{
 		"prepared":            func(s *spool.Spool) error { return s.Prepare(1, []byte("tx"), spool.Commit{}) },
 		"found on the ledger": func(s *spool.Spool) error { return s.Commit(1, spool.Commit{}) },
 	} {
@@ -163,9 +167,9 @@ func TestReadingsLeaveTheSpoolWhenTheirBatchIsPreparedOrCommitted(t *testing.T) 
 		accept(t, s, series(t, key, "d", 1, 3)...)
 		b, err := s.Seal(3)
 		require.NoError(t, err)
-		require.NoError(t, step(s), name)
+		require.NoError(t, step(s), title)
 		_, err = s.Rows(b)
-		require.ErrorIs(t, err, spool.ErrDamaged, name)
+		require.ErrorIs(t, err, spool.ErrDamaged, title)
 	}
 }
 
@@ -173,7 +177,7 @@ func TestFindSaysWhereAReadingIs(t *testing.T) {
 	s, key := opened(t), newSigner(t)
 	accept(t, s, series(t, key, "d", 1, 3)...)
 	accept(t, s, item(t, key, "e", 7, "x"))
-	b, index, err := s.Find("d", 2)
+	b, index, err := s.Find(device("d"), 2)
 	require.NoError(t, err)
 	require.Nil(t, b, "pending")
 	require.Zero(t, index)
@@ -186,12 +190,12 @@ func TestFindSaysWhereAReadingIs(t *testing.T) {
 		device             string
 		seq, number, place uint64
 	}{{"d", 1, 1, 0}, {"d", 2, 1, 1}, {"d", 3, 2, 0}, {"e", 7, 2, 1}} {
-		b, index, err := s.Find(c.device, c.seq)
+		b, index, err := s.Find(device(c.device), c.seq)
 		require.NoError(t, err)
 		require.Equal(t, c.number, b.Number, "%s %d", c.device, c.seq)
 		require.Equal(t, c.place, index, "%s %d", c.device, c.seq)
 	}
-	_, _, err = s.Find("d", 4)
+	_, _, err = s.Find(device("d"), 4)
 	require.ErrorIs(t, err, spool.ErrNotFound)
 }
 
@@ -230,27 +234,40 @@ func gaps(t testing.TB, s *spool.Spool) []spool.Gap {
 
 func TestLateArrivalsSplitAndCloseGaps(t *testing.T) {
 	s, key := opened(t), newSigner(t)
-	at := func(device string, seq uint64) { accept(t, s, item(t, key, device, seq, "x")) }
+	last := uint64(0)
+	seal := func() {
+		b, err := s.Seal(100)
+		require.NoError(t, err)
+		commit(t, s, b)
+		last = b.Number
+	}
+	at := func(id string, seq uint64) { accept(t, s, item(t, key, id, seq, "x")) }
 	at("d", 10)
 	at("a", 3) // a neighbour on each side must not be touched
 	at("da", 4)
-	require.Equal(t, []spool.Gap{{Device: "a", From: 1, To: 2}, {Device: "d", From: 1, To: 9}, {Device: "da", From: 1, To: 3}}, gaps(t, s))
+	at("Org2MSP/d", 2)
+	require.Empty(t, gaps(t, s), "gaps are counted when a batch is sealed")
+	seal()
+	require.Equal(t, []spool.Gap{{Device: device("a"), From: 1, To: 2}, {Device: device("d"), From: 1, To: 9}, {Device: device("da"), From: 1, To: 3}, {Device: device("Org2MSP/d"), From: 1, To: 1}}, gaps(t, s))
 	at("d", 5)
 	at("d", 1)
 	at("d", 9)
 	at("d", 3)
+	seal()
 	require.Equal(t, []spool.Gap{
-		{Device: "a", From: 1, To: 2},
-		{Device: "d", From: 2, To: 2}, {Device: "d", From: 4, To: 4}, {Device: "d", From: 6, To: 8},
-		{Device: "da", From: 1, To: 3},
+		{Device: device("a"), From: 1, To: 2},
+		{Device: device("d"), From: 2, To: 2}, {Device: device("d"), From: 4, To: 4}, {Device: device("d"), From: 6, To: 8},
+		{Device: device("da"), From: 1, To: 3}, {Device: device("Org2MSP/d"), From: 1, To: 1},
 	}, gaps(t, s))
 	for _, seq := range []uint64{2, 4, 7, 6, 8} {
 		at("d", seq)
 	}
-	require.Equal(t, []spool.Gap{{Device: "a", From: 1, To: 2}, {Device: "da", From: 1, To: 3}}, gaps(t, s))
+	seal()
+	require.EqualValues(t, 3, last)
+	require.Equal(t, []spool.Gap{{Device: device("a"), From: 1, To: 2}, {Device: device("da"), From: 1, To: 3}, {Device: device("Org2MSP/d"), From: 1, To: 1}}, gaps(t, s))
 	books, err := s.Books()
 	require.NoError(t, err)
-	require.EqualValues(t, 5, books.Gaps)
+	require.EqualValues(t, 6, books.Gaps)
 	var n int
 	require.NoError(t, s.Gaps(func(spool.Gap) bool { n++; return false }))
 	require.Equal(t, 1, n)
@@ -276,20 +293,43 @@ func TestAGapIsReportedByOneAnchorUnlessItClosedBeforeThat(t *testing.T) {
 	require.EqualValues(t, 1, report(), "that 3 came says nothing about 5")
 }
 
-func TestAHugeSkipSaturatesTheCountAndNothingOverflows(t *testing.T) {
+func TestAHugeSkipCountsOneAndLeavesTheFiguresOfOthersAlone(t *testing.T) {
 	s, key := opened(t), newSigner(t)
-	for _, d := range []string{"a", "b", "c"} {
-		accept(t, s, item(t, key, d, reading.MaxNumber, "x"))
-	}
-	books, err := s.Books()
-	require.NoError(t, err)
-	require.Equal(t, uint64(reading.MaxNumber), books.Gaps)
+	accept(t, s, item(t, key, "a", reading.MaxNumber, "x"), item(t, key, "b", 4, "x"), item(t, key, "a", 5, "x"))
 	b, err := s.Seal(10)
 	require.NoError(t, err)
-	_, err = record.ParseAnchor(b.Anchor)
-	require.NoError(t, err, "the ledger takes at most 2^53-1")
-	accept(t, s, item(t, key, "a", 5, "x"))
-	require.Contains(t, gaps(t, s), spool.Gap{Device: "a", From: 6, To: reading.MaxNumber - 1})
+	a, err := record.ParseAnchor(b.Anchor)
+	require.NoError(t, err)
+	require.EqualValues(t, 1+3, a.Gaps)
+	require.Contains(t, gaps(t, s), spool.Gap{Device: device("a"), From: 6, To: reading.MaxNumber - 1})
+	books, err := s.Books()
+	require.NoError(t, err)
+	require.EqualValues(t, 2+3, books.Gaps, "the number that came split the jump")
+}
+
+// What the spool anchors, anybody can count again from the readings of the batches alone.
+func TestTheGapsOfAnAnchorFollowFromTheBatchesAlone(t *testing.T) {
+	s, key := opened(t), newSigner(t)
+	memory := gap.NewMemory()
+	for _, batch := range [][]uint64{{4, 2}, {1, 9}, {7, 8, 3, 12, 11}, {5}} {
+		for _, seq := range batch {
+			accept(t, s, item(t, key, "d", seq, "x"), item(t, key, "e", seq+1, "x"))
+		}
+		b, err := s.Seal(100)
+		require.NoError(t, err)
+		rows, err := s.Rows(b)
+		require.NoError(t, err)
+		counter := gap.NewCounter(memory, b.Number)
+		for _, row := range rows {
+			r, err := reading.Parse(row.Reading)
+			require.NoError(t, err)
+			require.NoError(t, counter.Add(r.Claims().Device, r.Claims().Sequence))
+		}
+		a, err := record.ParseAnchor(b.Anchor)
+		require.NoError(t, err)
+		require.Equal(t, counter.Gaps(), a.Gaps)
+		commit(t, s, b)
+	}
 }
 
 func TestAFailedAppendStoresNothing(t *testing.T) {
@@ -303,6 +343,6 @@ func TestAFailedAppendStoresNothing(t *testing.T) {
 	require.Error(t, err)
 	s = open(t, path)
 	defer s.Close()
-	_, _, err = s.Find("d", 2)
+	_, _, err = s.Find(device("d"), 2)
 	require.ErrorIs(t, err, spool.ErrNotFound)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Each step of a model costs an fsync or more, so fewer runs than rapid's hundred, unless asked for.
@@ -27,6 +28,17 @@ func TestMain(m *testing.M) {
 		}
 	}
 	goleak.VerifyTestMain(m)
+}
+
+var stream = name.New("Org1MSP", "stream-1")
+
+// device is the name of a device: of Org1MSP, unless the id names its owner.
+func device(id string) name.Name {
+	n, err := name.ParseWithin("Org1MSP", id)
+	if err != nil {
+		return name.Name{}
+	}
+	return n
 }
 
 // failer is what *testing.T, *testing.B and *rapid.T share.
@@ -45,13 +57,13 @@ func newSigner(t failer) cose.Signer {
 }
 
 // item is a reading of a device as verify passes it; another content makes other bytes.
-func item(t failer, s cose.Signer, device string, seq uint64, content string) spool.Item {
+func item(t failer, s cose.Signer, id string, seq uint64, content string) spool.Item {
 	t.Helper()
-	data, err := reading.Sign(s, reading.Claims{Device: device, Sequence: seq, Time: 1000 + int64(seq%1000)}, reading.SenMLJSON, []byte(content))
+	data, err := reading.Sign(s, reading.Claims{Device: device(id), Sequence: seq, Time: 1000 + int64(seq%1000)}, reading.SenMLJSON, []byte(content))
 	require.NoError(t, err)
 	r, err := reading.Parse(data)
 	require.NoError(t, err)
-	return spool.Item{Topic: "t/" + device, Payload: data, Received: 5000 + int64(seq%1000), Reading: r}
+	return spool.Item{Topic: "t/" + id, Payload: data, Received: 5000 + int64(seq%1000), Reading: r}
 }
 
 func refused(reason string, payload []byte) spool.Item {
@@ -60,7 +72,7 @@ func refused(reason string, payload []byte) spool.Item {
 
 func open(t failer, path string) *spool.Spool {
 	t.Helper()
-	s, err := spool.Open(path, "stream-1")
+	s, err := spool.Open(path, stream)
 	require.NoError(t, err)
 	return s
 }
@@ -83,11 +95,11 @@ func accept(t testing.TB, s *spool.Spool, items ...spool.Item) {
 	}
 }
 
-func series(t testing.TB, s cose.Signer, device string, from, to uint64) []spool.Item {
+func series(t testing.TB, s cose.Signer, id string, from, to uint64) []spool.Item {
 	t.Helper()
 	var items []spool.Item
 	for seq := from; seq <= to; seq++ {
-		items = append(items, item(t, s, device, seq, fmt.Sprint(seq)))
+		items = append(items, item(t, s, id, seq, fmt.Sprint(seq)))
 	}
 	return items
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // How long the cache believes what the ledger said. Changes are announced by events, so a known
@@ -28,15 +29,10 @@ const maxCached = 100_000
 
 // known is a device with its keys parsed.
 type known struct {
-	status  record.Status
-	keys    map[cose.KeyID]knownKey
+	record  record.Device
+	keys    map[cose.KeyID]cose.Key
 	missing bool // not registered
 	asked   time.Time
-}
-
-type knownKey struct {
-	public cose.Key
-	until  int64 // ms, 0 while the key is open
 }
 
 type cache struct {
@@ -45,19 +41,19 @@ type cache struct {
 	flight   singleflight.Group
 
 	mu      sync.Mutex
-	devices map[string]*known
+	devices map[name.Name]*known
 	epoch   uint64 // counts forgets: an answer asked for before one is not kept
 }
 
 func newCache(r Registry, now func() time.Time) *cache {
-	return &cache{registry: r, now: now, devices: map[string]*known{}}
+	return &cache{registry: r, now: now, devices: map[name.Name]*known{}}
 }
 
-func (c *cache) forget(device string) {
+func (c *cache) forget(device name.Name) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
-	if device == "" {
+	if device.IsZero() {
 		clear(c.devices)
 		return
 	}
@@ -65,10 +61,10 @@ func (c *cache) forget(device string) {
 }
 
 // get returns a device from the cache or the registry; many who ask at once ask once.
-func (c *cache) get(ctx context.Context, id string) (*known, error) {
-	d, epoch := c.cached(id)
+func (c *cache) get(ctx context.Context, device name.Name) (*known, error) {
+	d, epoch := c.cached(device)
 	if d == nil {
-		v, err, _ := c.flight.Do(fmt.Sprintf("%s %d", id, epoch), func() (any, error) { return c.ask(ctx, id, epoch) })
+		v, err, _ := c.flight.Do(fmt.Sprintf("%s %d", device, epoch), func() (any, error) { return c.ask(ctx, device, epoch) })
 		if err != nil {
 			return nil, err
 		}
@@ -80,10 +76,10 @@ func (c *cache) get(ctx context.Context, id string) (*known, error) {
 	return d, nil
 }
 
-func (c *cache) cached(id string) (*known, uint64) {
+func (c *cache) cached(device name.Name) (*known, uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	d := c.devices[id]
+	d := c.devices[device]
 	if d == nil {
 		return nil, c.epoch
 	}
@@ -97,9 +93,9 @@ func (c *cache) cached(id string) (*known, uint64) {
 	return d, c.epoch
 }
 
-func (c *cache) ask(ctx context.Context, id string, epoch uint64) (*known, error) {
+func (c *cache) ask(ctx context.Context, device name.Name, epoch uint64) (*known, error) {
 	asked := c.now()
-	r, err := c.registry.Device(ctx, id)
+	r, err := c.registry.Device(ctx, device)
 	d := &known{asked: asked}
 	switch {
 	case errors.Is(err, ErrUnknown):
@@ -113,7 +109,7 @@ func (c *cache) ask(ctx context.Context, id string, epoch uint64) (*known, error
 	defer c.mu.Unlock()
 	if epoch == c.epoch {
 		c.makeRoom()
-		c.devices[id] = d
+		c.devices[device] = d
 	}
 	return d, nil
 }
@@ -123,8 +119,8 @@ func (c *cache) makeRoom() {
 	if len(c.devices) < maxCached {
 		return
 	}
-	for id := range c.devices {
-		delete(c.devices, id)
+	for device := range c.devices {
+		delete(c.devices, device)
 		return
 	}
 }
@@ -132,10 +128,10 @@ func (c *cache) makeRoom() {
 // parse leaves out a key that it cannot read: a newer chaincode may register kinds of keys that
 // this bridge does not know, and one such device must not hold up the others.
 func parse(r record.Device, asked time.Time) *known {
-	d := &known{status: r.Status, keys: make(map[cose.KeyID]knownKey, len(r.Keys)), asked: asked}
+	d := &known{record: r, keys: make(map[cose.KeyID]cose.Key, len(r.Keys)), asked: asked}
 	for _, k := range r.Keys {
 		if public, err := cose.ParseKeyText(k.Public); err == nil {
-			d.keys[public.ID()] = knownKey{public: public, until: k.Until}
+			d.keys[public.ID()] = public
 		}
 	}
 	return d

@@ -12,31 +12,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // The reasons for a refusal. The spool adds one of its own, for a sequence number used twice.
 const (
-	ReasonOversized       = "oversized"        // more than reading.MaxSize bytes
-	ReasonMalformed       = "malformed"        // not a reading in its one encoding
-	ReasonUnsupported     = "unsupported"      // an algorithm or critical header we do not know
-	ReasonTopic           = "topic_mismatch"   // published under another device's topic
-	ReasonUnknownDevice   = "unknown_device"   // not registered on the ledger
-	ReasonUnknownKey      = "unknown_key"      // registered, but not with this key
-	ReasonKeyEnded        = "key_ended"        // signed by a key that was replaced
-	ReasonSignature       = "bad_signature"    // the signature is not of these bytes
-	ReasonDeviceSuspended = "device_suspended" // its owner suspended it
-	ReasonDeviceRevoked   = "device_revoked"   // its owner revoked it
+	ReasonOversized         = "oversized"          // more than reading.MaxSize bytes
+	ReasonMalformed         = "malformed"          // not a reading in its one encoding
+	ReasonUnsupported       = "unsupported"        // an algorithm or critical header we do not know
+	ReasonTopic             = "topic_mismatch"     // published under another device's topic
+	ReasonUnknownDevice     = "unknown_device"     // not registered on the ledger
+	ReasonUnknownKey        = "unknown_key"        // registered, but not with this key
+	ReasonKeyEnded          = "key_ended"          // the key authorised its successor, more than standing.Grace ago
+	ReasonKeyReplaced       = "key_replaced"       // the key was lost or stolen, and replaced for that reason
+	ReasonSignature         = "bad_signature"      // the signature is not of these bytes
+	ReasonDeviceSuspended   = "device_suspended"   // its owner suspended it
+	ReasonDeviceRevoked     = "device_revoked"     // its owner revoked it
+	ReasonDeviceTransferred = "device_transferred" // another organisation has it, under another name
 )
 
 // A Registry knows the devices. Device returns ErrUnknown for one that is not registered, and
 // any other error when it cannot tell.
 type Registry interface {
-	Device(ctx context.Context, id string) (record.Device, error)
+	Device(ctx context.Context, device name.Name) (record.Device, error)
 }
 
 // ErrUnknown is what a Registry returns for a device that is not registered.
@@ -55,17 +60,14 @@ type Checker struct {
 	now     func() time.Time
 }
 
-// rotationGrace is how long, by the bridge's clock, a replaced key still vouches for readings
-// that a device made before the change and delivers after it.
-const rotationGrace = 24 * time.Hour
-
 // New returns a checker that asks registry for devices. now is the bridge's clock.
 func New(registry Registry, now func() time.Time) *Checker {
 	return &Checker{devices: newCache(registry, now), now: now}
 }
 
-// Forget drops what is cached of a device, after a change on the ledger; "" drops everything.
-func (c *Checker) Forget(device string) { c.devices.forget(device) }
+// Forget drops what is cached of a device, after a change on the ledger; the zero name drops
+// everything.
+func (c *Checker) Forget(device name.Name) { c.devices.forget(device) }
 
 // Check judges one message.
 func (c *Checker) Check(ctx context.Context, topic string, payload []byte) (Verdict, error) {
@@ -74,7 +76,7 @@ func (c *Checker) Check(ctx context.Context, topic string, payload []byte) (Verd
 		return refuse(parseReason(err), "%v", err), nil
 	}
 	device := r.Claims().Device
-	if owner, ok := mqtt.DeviceOfReadings(topic); !ok || owner != device {
+	if published, ok := mqtt.DeviceOfReadings(topic); !ok || published != device {
 		return refuse(ReasonTopic, "a reading of device %s belongs on topic %s", device, mqtt.ReadingsTopic(device)), nil
 	}
 	d, err := c.devices.get(ctx, device)
@@ -87,31 +89,47 @@ func (c *Checker) Check(ctx context.Context, topic string, payload []byte) (Verd
 	return c.judge(r, d), nil
 }
 
+// judge says what the device's key is worth now. The device's own clock has no say in it.
 func (c *Checker) judge(r *reading.Reading, d *known) Verdict {
-	id := r.Claims().Device
+	device := r.Claims().Device
 	key, ok := d.keys[r.KeyID()]
 	if !ok {
-		return refuse(ReasonUnknownKey, "device %s is not registered with key %s", id, r.KeyID())
+		return refuse(ReasonUnknownKey, "device %s is not registered with key %s", device, r.KeyID())
 	}
-	if err := r.Verify(key.public); err != nil {
-		return refuse(ReasonSignature, "device %s, sequence number %d: %v", id, r.Claims().Sequence, err)
+	if err := r.Verify(key); err != nil {
+		return refuse(ReasonSignature, "device %s, sequence number %d: %v", device, r.Claims().Sequence, err)
 	}
-	switch d.status {
-	case record.Suspended:
-		return refuse(ReasonDeviceSuspended, "device %s is suspended by its owner", id)
-	case record.Revoked:
-		return refuse(ReasonDeviceRevoked, "device %s was revoked by its owner", id)
-	case record.Active:
+	if !slices.Contains(record.Statuses(), d.record.Status) {
+		return refuse(ReasonDeviceSuspended, "device %s has status %q, which this bridge does not know", device, d.record.Status)
+	}
+	verdict := standing.DeviceNow(d.record, r.KeyID().String(), c.now().UnixMilli())
+	switch {
+	case verdict.Trusted():
+		return Verdict{Reading: r}
+	case verdict.Stood():
+		return refuse(ReasonKeyReplaced, "%s said that key %s of device %s must not be trusted: %s",
+			verdict.Repudiated.By, r.KeyID(), device, verdict.Repudiated.Reason)
 	default:
-		return refuse(ReasonDeviceSuspended, "device %s has status %q, which this bridge does not know", id, d.status)
+		return refuse(standingReason(verdict.Reason), "%s", verdict.Detail)
 	}
-	if key.until != 0 {
-		late := c.now().UnixMilli() > key.until+rotationGrace.Milliseconds()
-		if late || r.Claims().Time >= key.until {
-			return refuse(ReasonKeyEnded, "key %s of device %s was valid until %s", r.KeyID(), id, time.UnixMilli(key.until).UTC().Format(time.RFC3339))
-		}
+}
+
+// standingReason is our word for why a key is worth nothing now.
+func standingReason(r standing.Reason) string {
+	switch r {
+	case standing.Revoked:
+		return ReasonDeviceRevoked
+	case standing.Suspended:
+		return ReasonDeviceSuspended
+	case standing.Transferred:
+		return ReasonDeviceTransferred
+	case standing.KeyEnded:
+		return ReasonKeyEnded
+	case standing.KeyReplaced:
+		return ReasonKeyReplaced
+	default: // the others are about the past, which a record that was just read does not have
+		return ReasonUnknownKey
 	}
-	return Verdict{Reading: r}
 }
 
 func parseReason(err error) string {

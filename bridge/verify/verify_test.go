@@ -22,6 +22,7 @@ import (
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,15 +45,18 @@ func esKey(t testing.TB) cose.Signer {
 	return s
 }
 
-func sign(t testing.TB, s cose.Signer, device string, at int64) []byte {
+// device is a device of Org1MSP.
+func device(id string) name.Name { return name.New("Org1MSP", id) }
+
+func sign(t testing.TB, s cose.Signer, id string, at int64) []byte {
 	t.Helper()
-	data, err := reading.Sign(s, reading.Claims{Device: device, Sequence: 1, Time: at}, reading.SenMLJSON, []byte("[]"))
+	data, err := reading.Sign(s, reading.Claims{Device: device(id), Sequence: 1, Time: at}, reading.SenMLJSON, []byte("[]"))
 	require.NoError(t, err)
 	return data
 }
 
 func registered(id string, keys ...cose.Signer) record.Device {
-	d := record.Device{ID: id, Status: record.Active}
+	d := record.Device{Owner: "Org1MSP", ID: id, Status: record.Active}
 	for _, k := range keys {
 		d.Keys = append(d.Keys, record.Key{ID: k.Key().ID().String(), Public: k.Key().Text()})
 	}
@@ -60,9 +64,9 @@ func registered(id string, keys ...cose.Signer) record.Device {
 }
 
 // devices is a registry of what is in the map.
-type devices map[string]record.Device
+type devices map[name.Name]record.Device
 
-func (d devices) Device(_ context.Context, id string) (record.Device, error) {
+func (d devices) Device(_ context.Context, id name.Name) (record.Device, error) {
 	r, ok := d[id]
 	if !ok {
 		return r, verify.ErrUnknown
@@ -74,16 +78,16 @@ var errAway = errors.New("the ledger is away")
 
 type away struct{}
 
-func (away) Device(context.Context, string) (record.Device, error) {
+func (away) Device(context.Context, name.Name) (record.Device, error) {
 	return record.Device{}, errAway
 }
 
 func TestAReadingOfARegisteredKeyPassesWithEitherAlgorithm(t *testing.T) {
 	ed, es := edKey(t), esKey(t)
-	c := verify.New(devices{"a": registered("a", ed), "b": registered("b", es)}, time.Now)
-	for device, key := range map[string]cose.Signer{"a": ed, "b": es} {
-		data := sign(t, key, device, 1)
-		v, err := c.Check(t.Context(), mqtt.ReadingsTopic(device), data)
+	c := verify.New(devices{device("a"): registered("a", ed), device("b"): registered("b", es)}, time.Now)
+	for id, key := range map[string]cose.Signer{"a": ed, "b": es} {
+		data := sign(t, key, id, 1)
+		v, err := c.Check(t.Context(), mqtt.ReadingsTopic(device(id)), data)
 		require.NoError(t, err)
 		require.Empty(t, v.Reason, v.Detail)
 		require.Equal(t, data, v.Reading.Bytes())
@@ -101,18 +105,29 @@ func TestEveryRefusalHasItsReason(t *testing.T) {
 		d.Status = s
 		return d
 	}
+	was := &record.Moment{Time: now - 1000}
+	revoked, suspended, transferred := status(record.Revoked), status(record.Suspended), status(record.Transferred)
+	revoked.Revoked = was
+	suspended.Suspensions = []record.Period{{From: *was}}
+	transferred.Transferred, transferred.TransferredTo = was, name.New("Org2MSP", "pump-of-org2")
+	resumed := registered("d", key)
+	resumed.Suspensions = []record.Period{{From: record.Moment{Time: now - 2000}, Until: was}}
 	ended := func(at int64) record.Device {
 		d := registered("d", key, other)
-		d.Keys[0].Until = at
+		d.Keys[0].Until = &record.Moment{Time: at}
 		return d
 	}
+	replaced := ended(now)
+	replaced.Keys[0].Reason = "stolen"
+	disowned := ended(now)
+	disowned.Keys[0].CompromisedSince = now - 500
 	good := sign(t, key, "d", now-1000)
 	badSignature := bytes.Clone(good)
 	badSignature[len(badSignature)-1] ^= 1
 	unsupported := bytes.Replace(good, []byte{0x01, 0x27, 0x03}, []byte{0x01, 0x26, 0x03}, 1) // EdDSA -8 → ES256 -7
 	unsupported = bytes.Replace(unsupported, []byte{0x01, 0x26, 0x03}, []byte{0x01, 0x28, 0x03}, 1)
 	require.NotEqual(t, good, unsupported)
-	for name, c := range map[string]struct {
+	for title, c := range map[string]struct {
 		device record.Device
 		topic  string
 		data   []byte
@@ -124,24 +139,29 @@ func TestEveryRefusalHasItsReason(t *testing.T) {
 		"garbage":                       {registered("d", key), "d", []byte("garbage"), verify.ReasonMalformed, ""},
 		"trailing byte":                 {registered("d", key), "d", append(bytes.Clone(good), 0), verify.ReasonMalformed, ""},
 		"unknown algorithm":             {registered("d", key), "d", unsupported, verify.ReasonUnsupported, ""},
-		"another device's topic":        {registered("d", key), "e", good, verify.ReasonTopic, mqtt.ReadingsTopic("d")},
+		"another device's topic":        {registered("d", key), "e", good, verify.ReasonTopic, mqtt.ReadingsTopic(device("d"))},
 		"not registered":                {registered("x", key), "d", good, verify.ReasonUnknownDevice, "register it"},
 		"another key":                   {registered("d", other), "d", good, verify.ReasonUnknownKey, key.Key().ID().String()},
-		"no key that we know":           {record.Device{ID: "d", Status: record.Active, Keys: []record.Key{{ID: "00", Public: "future"}}}, "d", good, verify.ReasonUnknownKey, ""},
+		"no key that we know":           {record.Device{Owner: "Org1MSP", ID: "d", Status: record.Active, Keys: []record.Key{{ID: "00", Public: "future"}}}, "d", good, verify.ReasonUnknownKey, ""},
 		"changed byte":                  {registered("d", key), "d", badSignature, verify.ReasonSignature, "sequence number 1"},
-		"suspended":                     {status(record.Suspended), "d", good, verify.ReasonDeviceSuspended, "suspended"},
-		"revoked":                       {status(record.Revoked), "d", good, verify.ReasonDeviceRevoked, "revoked"},
+		"suspended":                     {suspended, "d", good, verify.ReasonDeviceSuspended, "suspended"},
+		"resumed":                       {resumed, "d", good, "", ""},
+		"revoked":                       {revoked, "d", good, verify.ReasonDeviceRevoked, "revoked"},
+		"transferred":                   {transferred, "d", good, verify.ReasonDeviceTransferred, "it is Org2MSP/pump-of-org2 since"},
 		"status of a newer chaincode":   {status("resting"), "d", good, verify.ReasonDeviceSuspended, "resting"},
-		"made after the key ended":      {ended(now - 1000), "d", good, verify.ReasonKeyEnded, "valid until"},
-		"made before the key ended":     {ended(now - 999), "d", good, "", ""},
-		"made before, a day ago":        {ended(now - day), "d", sign(t, key, "d", now-day-1), "", ""},
-		"made before, more than a day":  {ended(now - day - 1), "d", sign(t, key, "d", now-day-2), verify.ReasonKeyEnded, "valid until"},
-		"the new key, from the past":    {ended(now - day - 1), "d", sign(t, other, "d", 5), "", ""},
-		"revoked, and signed by others": {status(record.Revoked), "d", badSignature, verify.ReasonSignature, ""},
+		"its key authorised another":    {ended(now - 1), "d", good, "", ""},
+		"within the grace":              {ended(now - day + 1), "d", good, "", ""},
+		"after the grace":               {ended(now - day), "d", good, verify.ReasonKeyEnded, "ended at"},
+		"after, from the past":          {ended(now - day), "d", sign(t, key, "d", now-2*day), verify.ReasonKeyEnded, "ended at"},
+		"within, from the future":       {ended(now - 1), "d", sign(t, key, "d", now+day), "", ""},
+		"the new key, from the past":    {ended(now - day), "d", sign(t, other, "d", 5), "", ""},
+		"replaced because it is stolen": {replaced, "d", sign(t, key, "d", now-2*day), verify.ReasonKeyReplaced, "stolen"},
+		"authorised, then disowned":     {disowned, "d", good, verify.ReasonKeyReplaced, "must not be trusted"},
+		"revoked, and signed by others": {revoked, "d", badSignature, verify.ReasonSignature, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			checker := verify.New(devices{c.device.ID: c.device}, func() time.Time { return time.UnixMilli(now) })
-			v, err := checker.Check(t.Context(), mqtt.ReadingsTopic(c.topic), c.data)
+		t.Run(title, func(t *testing.T) {
+			checker := verify.New(devices{c.device.Name(): c.device}, func() time.Time { return time.UnixMilli(now) })
+			v, err := checker.Check(t.Context(), mqtt.ReadingsTopic(device(c.topic)), c.data)
 			require.NoError(t, err)
 			require.Equal(t, c.reason, v.Reason, v.Detail)
 			require.Equal(t, c.reason == "", v.Reading != nil)
@@ -152,8 +172,8 @@ func TestEveryRefusalHasItsReason(t *testing.T) {
 
 func TestATopicThatIsNoReadingsTopicIsRefused(t *testing.T) {
 	key := edKey(t)
-	c := verify.New(devices{"d": registered("d", key)}, time.Now)
-	for _, topic := range []string{"", "d", mqtt.ReceiptsTopic("d"), "x/" + mqtt.ReadingsTopic("d")} {
+	c := verify.New(devices{device("d"): registered("d", key)}, time.Now)
+	for _, topic := range []string{"", "d", mqtt.ReceiptsTopic(device("d")), "x/" + mqtt.ReadingsTopic(device("d"))} {
 		v, err := c.Check(t.Context(), topic, sign(t, key, "d", 1))
 		require.NoError(t, err)
 		require.Equal(t, verify.ReasonTopic, v.Reason, topic)
@@ -162,23 +182,23 @@ func TestATopicThatIsNoReadingsTopicIsRefused(t *testing.T) {
 
 func TestALedgerThatCannotAnswerIsAnErrorAndNeverARefusal(t *testing.T) {
 	key := edKey(t)
-	v, err := verify.New(away{}, time.Now).Check(t.Context(), mqtt.ReadingsTopic("d"), sign(t, key, "d", 1))
+	v, err := verify.New(away{}, time.Now).Check(t.Context(), mqtt.ReadingsTopic(device("d")), sign(t, key, "d", 1))
 	require.ErrorIs(t, err, errAway)
-	require.ErrorContains(t, err, "device d")
+	require.ErrorContains(t, err, "device Org1MSP/d")
 	require.Equal(t, verify.Verdict{}, v)
 }
 
 // asked is a registry whose answers the test gives.
 type asked struct {
-	questions chan string
+	questions chan name.Name
 	answers   chan func() (record.Device, error)
 }
 
 func newAsked() *asked {
-	return &asked{questions: make(chan string, 100), answers: make(chan func() (record.Device, error))}
+	return &asked{questions: make(chan name.Name, 100), answers: make(chan func() (record.Device, error))}
 }
 
-func (a *asked) Device(ctx context.Context, id string) (record.Device, error) {
+func (a *asked) Device(ctx context.Context, id name.Name) (record.Device, error) {
 	a.questions <- id
 	select {
 	case f := <-a.answers:
@@ -196,7 +216,7 @@ func (a *asked) answer(d record.Device, err error) {
 func check(t *testing.T, c *verify.Checker, data []byte) <-chan string {
 	reason := make(chan string, 1)
 	go func() {
-		v, err := c.Check(t.Context(), mqtt.ReadingsTopic("d"), data)
+		v, err := c.Check(t.Context(), mqtt.ReadingsTopic(device("d")), data)
 		if err != nil {
 			reason <- err.Error()
 			return
@@ -233,14 +253,14 @@ func TestAChangeWhileTheLedgerIsAskedIsNotLost(t *testing.T) {
 		data := sign(t, key, "d", 1)
 		early := check(t, c, data)
 		synctest.Wait()
-		c.Forget("d") // the device is revoked now; the answer under way does not know it
+		c.Forget(device("d")) // the device is revoked now; the answer under way does not know it
 		late := check(t, c, data)
 		synctest.Wait()
 		require.Len(t, ledger.questions, 2, "who asks after the change must not share the answer from before")
 		ledger.answer(registered("d", key), nil)
 		synctest.Wait()
 		revoked := registered("d", key)
-		revoked.Status = record.Revoked
+		revoked.Status, revoked.Revoked = record.Revoked, &record.Moment{Time: 1}
 		ledger.answer(revoked, nil)
 		reasons := []string{<-early, <-late}
 		require.Contains(t, reasons, verify.ReasonDeviceRevoked)
@@ -260,7 +280,7 @@ func TestAnAnswerFromBeforeAChangeIsNotRemembered(t *testing.T) {
 		data := sign(t, key, "d", 1)
 		early := check(t, c, data)
 		synctest.Wait()
-		c.Forget("d")
+		c.Forget(device("d"))
 		ledger.answer(registered("d", key), nil)
 		require.Empty(t, <-early)
 		late := check(t, c, data)
@@ -274,13 +294,13 @@ func TestAnAnswerFromBeforeAChangeIsNotRemembered(t *testing.T) {
 func TestForgettingEverythingAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := edKey(t)
-		known := devices{"d": registered("d", key)}
+		known := devices{device("d"): registered("d", key)}
 		c := verify.New(known, time.Now)
 		data := sign(t, key, "d", 1)
 		require.Empty(t, <-check(t, c, data))
-		delete(known, "d")
+		delete(known, device("d"))
 		require.Empty(t, <-check(t, c, data), "remembered")
-		c.Forget("")
+		c.Forget(name.Name{})
 		require.Equal(t, verify.ReasonUnknownDevice, <-check(t, c, data))
 	})
 }
@@ -292,15 +312,15 @@ func TestADeviceBecomesKnownAtOnceAfterItsEventAndSoonWithoutOne(t *testing.T) {
 		c := verify.New(known, time.Now)
 		data := sign(t, key, "d", 1)
 		require.Equal(t, verify.ReasonUnknownDevice, <-check(t, c, data))
-		known["d"] = registered("d", key)
+		known[device("d")] = registered("d", key)
 		require.Equal(t, verify.ReasonUnknownDevice, <-check(t, c, data), "a flood does not ask each time")
-		c.Forget("d")
+		c.Forget(device("d"))
 		require.Empty(t, <-check(t, c, data))
 
-		delete(known, "d")
-		c.Forget("d")
+		delete(known, device("d"))
+		c.Forget(device("d"))
 		require.Equal(t, verify.ReasonUnknownDevice, <-check(t, c, data))
-		known["d"] = registered("d", key)
+		known[device("d")] = registered("d", key)
 		time.Sleep(time.Second) // of the bubble's clock
 		require.Empty(t, <-check(t, c, data))
 	})
@@ -309,11 +329,11 @@ func TestADeviceBecomesKnownAtOnceAfterItsEventAndSoonWithoutOne(t *testing.T) {
 func TestAnAnswerIsBelievedForMinutesAndNotLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := edKey(t)
-		known := devices{"d": registered("d", key)}
+		known := devices{device("d"): registered("d", key)}
 		c := verify.New(known, time.Now)
 		data := sign(t, key, "d", 1)
 		require.Empty(t, <-check(t, c, data))
-		delete(known, "d")
+		delete(known, device("d"))
 		time.Sleep(4 * time.Minute)
 		require.Empty(t, <-check(t, c, data))
 		time.Sleep(2 * time.Minute)
@@ -324,11 +344,11 @@ func TestAnAnswerIsBelievedForMinutesAndNotLonger(t *testing.T) {
 func TestAClockThatJumpsBackDoesNotKeepAnAnswerForEver(t *testing.T) {
 	key := edKey(t)
 	at := time.UnixMilli(now)
-	known := devices{"d": registered("d", key)}
+	known := devices{device("d"): registered("d", key)}
 	c := verify.New(known, func() time.Time { return at })
 	data := sign(t, key, "d", 1)
 	require.Empty(t, <-check(t, c, data))
-	delete(known, "d")
+	delete(known, device("d"))
 	at = at.Add(-time.Hour)
 	require.Equal(t, verify.ReasonUnknownDevice, <-check(t, c, data))
 }

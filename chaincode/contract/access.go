@@ -8,8 +8,10 @@ import (
 
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Limits of access decisions.
@@ -60,21 +62,14 @@ func (*Access) List(ctx contractapi.TransactionContextInterface, request string)
 }
 
 // decideRequest is the request of Decide.
-type decideRequest struct {
-	Device   string                `json:"device,omitempty"`
-	Action   string                `json:"action"`
-	Resource record.AccessResource `json:"resource"`
-	Context  record.AccessContext  `json:"context,omitzero"`
-}
+type decideRequest struct{ record.AccessQuery }
 
-func (r decideRequest) query() record.AccessQuery { return record.AccessQuery(r) }
-
-func (r decideRequest) validate() error {
+// Validate reports the first fault.
+func (r decideRequest) Validate() error {
 	if !slices.Contains(policy.Actions(), r.Action) {
-		return fmt.Errorf("field \"action\": must be one of %v", policy.Actions())
+		return record.Faultf("action", "must be one of %v", policy.Actions())
 	}
 	return record.First(
-		optional("device", r.Device, record.CheckName),
 		checkResource(r.Resource),
 		record.CheckText("context.purpose", r.Context.Purpose, record.MaxText),
 		record.CheckTime("context.from", r.Context.From),
@@ -84,11 +79,11 @@ func (r decideRequest) validate() error {
 
 // checkResource reports whether a resource is one device or a set of one owner's.
 func checkResource(r record.AccessResource) error {
-	if r.Device != "" {
+	if !r.Device.IsZero() {
 		if r.Owner != "" || r.Attributes != nil {
-			return fmt.Errorf("field \"resource\": give either \"device\", or \"owner\" and \"attributes\"")
+			return record.Faultf("resource", "give either \"device\", or \"owner\" and \"attributes\"")
 		}
-		return record.CheckName("resource.device", r.Device)
+		return nil
 	}
 	return record.First(
 		record.CheckMSP("resource.owner", r.Owner),
@@ -97,24 +92,14 @@ func checkResource(r record.AccessResource) error {
 }
 
 // accessRequest is the request of access:Request.
-type accessRequest struct {
-	Device   string                `json:"device,omitempty"`
-	Action   string                `json:"action"`
-	Resource record.AccessResource `json:"resource"`
-	Context  record.AccessContext  `json:"context,omitzero"`
-	// TTL is how long the decision shall hold, in milliseconds.
-	TTL int64 `json:"ttl,omitempty"`
-}
+type accessRequest struct{ call.AccessRequest }
 
-func (r accessRequest) decide() decideRequest {
-	return decideRequest{Device: r.Device, Action: r.Action, Resource: r.Resource, Context: r.Context}
-}
-
-func (r accessRequest) validate() error {
+// Validate reports the first fault.
+func (r accessRequest) Validate() error {
 	if r.TTL > maxTTL {
-		return fmt.Errorf("field \"ttl\": must be within 1 and %d milliseconds", int64(maxTTL))
+		return record.Faultf("ttl", "must be within 1 and %d milliseconds", int64(maxTTL))
 	}
-	return r.decide().validate()
+	return decideRequest{r.AccessQuery}.Validate()
 }
 
 // decide handles Decide.
@@ -131,9 +116,13 @@ func decide(tx *transaction, req decideRequest) (record.Decision, error) {
 	if err != nil {
 		return record.Decision{}, err
 	}
+	set = set.For(principal, req.Action)
+	if err := set.Affordable(len(devices)); err != nil {
+		return record.Decision{}, &record.Error{Code: record.TooLarge, Field: "resource", Message: err.Error()}
+	}
 	decision := record.Decision{
 		Type: record.DecisionType, Version: record.Version,
-		Allowed: len(devices) > 0, Subject: principal.Name(), Query: req.query(), Time: tx.now,
+		Allowed: len(devices) > 0, Subject: principal.Name(), Query: req.AccessQuery, Time: tx.now,
 		Devices: []record.DeviceDecision{},
 	}
 	for _, d := range devices {
@@ -151,15 +140,15 @@ func fits(d record.Decision) error {
 		return err
 	}
 	if len(data) > maxDecision {
-		return record.Errorf(record.InvalidArgument, "field \"resource\": the decision about %d devices has %d bytes, more than %d; ask about fewer at a time",
-			len(d.Devices), len(data), maxDecision)
+		return &record.Error{Code: record.TooLarge, Field: "resource", Message: fmt.Sprintf(
+			"the decision about %d devices has %d bytes, more than %d; ask about fewer at a time", len(d.Devices), len(data), maxDecision)}
 	}
 	return nil
 }
 
 // requestAccess handles access:Request. A refusal goes on record too.
 func requestAccess(tx *transaction, req accessRequest) (record.Access, error) {
-	decision, err := decide(tx, req.decide())
+	decision, err := decide(tx, decideRequest{req.AccessQuery})
 	if err != nil {
 		return record.Access{}, err
 	}
@@ -173,23 +162,27 @@ func requestAccess(tx *transaction, req accessRequest) (record.Access, error) {
 	}
 	owner := req.Resource.Owner
 	if len(decision.Devices) > 0 {
-		owner = decision.Devices[0].Owner
+		owner = decision.Devices[0].Device.Owner
 	}
 	if err := tx.put(record.AccessKey(a.ID), a, owner); err != nil {
 		return record.Access{}, err
 	}
-	return a, tx.emit(Event{Name: AccessRequested, ID: a.ID, Owner: owner, Access: &a})
+	return a, tx.emit(call.Event{Name: call.AccessRequested, ID: a.ID, Owner: owner, Access: &a})
 }
 
 // principal is who asks: the caller, or a device for which a bridge, or a registrar of the
 // device's owner, asks.
-func (tx *transaction) principal(device string) (policy.Principal, error) {
-	if device == "" {
+func (tx *transaction) principal(device name.Name) (policy.Principal, error) {
+	if device.IsZero() {
 		roles, err := tx.roles()
 		if err != nil {
 			return policy.Principal{}, err
 		}
-		return policy.User(tx.caller.MSP, tx.caller.Identity, roles, tx.caller.Units, tx.caller.Attributes), nil
+		user, err := policy.User(tx.caller.MSP, tx.caller.Identity, roles, tx.caller.Units, tx.caller.Attributes)
+		if err != nil {
+			return policy.Principal{}, record.Errorf(record.Forbidden, "%v", err)
+		}
+		return user, nil
 	}
 	if err := tx.require(record.Bridge, record.Registrar); err != nil {
 		return policy.Principal{}, err
@@ -199,19 +192,19 @@ func (tx *transaction) principal(device string) (policy.Principal, error) {
 		return policy.Principal{}, err
 	}
 	if d.Status != record.Active {
-		return policy.Principal{}, record.Errorf(record.Forbidden, "device %q is %s; it may not ask", d.ID, d.Status)
+		return policy.Principal{}, record.Errorf(record.Forbidden, "device %s is %s; it may not ask", d.Name(), d.Status)
 	}
 	return policy.Device(d), nil
 }
 
-// resources reads the devices that a decision is about, in the order of their ids, and their
+// resources reads the devices that a decision is about, in the order of their names, and their
 // owner.
 func (tx *transaction) resources(r record.AccessResource) ([]record.Device, string, error) {
-	if r.Device != "" {
+	if !r.Device.IsZero() {
 		d, err := tx.device(r.Device)
 		return []record.Device{d}, d.Owner, err
 	}
-	object, attributes := record.DeviceOwnerIndex, []string{r.Owner}
+	object, attributes := record.DeviceObject, []string{r.Owner}
 	if names := sortedNames(r.Attributes); len(names) > 0 {
 		object, attributes = record.DeviceAttributeIndex, []string{names[0], r.Attributes[names[0]], r.Owner}
 	}
@@ -258,7 +251,7 @@ func (tx *transaction) scan(object string, attributes []string) ([]string, error
 			return nil, record.Errorf(record.Internal, "read %s: %v", object, err)
 		}
 		if len(keys) == maxSet {
-			return nil, record.Errorf(record.InvalidArgument, "field \"resource\": matches more than %d devices; narrow it down", maxSet)
+			return nil, &record.Error{Code: record.TooLarge, Field: "resource", Message: fmt.Sprintf("matches more than %d devices; narrow it down", maxSet)}
 		}
 		keys = append(keys, row.GetKey())
 	}
@@ -306,7 +299,7 @@ func (tx *transaction) policiesInForce(owner string) ([]record.Policy, error) {
 // getAccess handles access:Get.
 func getAccess(tx *transaction, id string) (record.Access, error) {
 	if err := record.CheckHash("id", id); err != nil {
-		return record.Access{}, record.Errorf(record.InvalidArgument, "%v", err)
+		return record.Access{}, record.Invalid(err)
 	}
 	var a record.Access
 	found, err := tx.get(record.AccessKey(id), &a)
@@ -319,24 +312,8 @@ func getAccess(tx *transaction, id string) (record.Access, error) {
 	return a, nil
 }
 
-// accessListRequest is the request of access:List.
-type accessListRequest struct {
-	PageSize int    `json:"pageSize,omitempty"`
-	Bookmark string `json:"bookmark,omitempty"`
-}
-
-func (r accessListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
-
-func (r accessListRequest) validate() error { return r.paging().check() }
-
-// accessList is a page of recorded decisions.
-type accessList struct {
-	Decisions []record.Access `json:"decisions"`
-	Bookmark  string          `json:"bookmark"`
-}
-
 // listAccess handles access:List.
-func listAccess(tx *transaction, req accessListRequest) (accessList, error) {
-	found, bookmark, err := collect[record.Access](tx, req.paging(), record.AccessObject)
-	return accessList{Decisions: found, Bookmark: bookmark}, err
+func listAccess(tx *transaction, req call.Page) (call.Decisions, error) {
+	found, bookmark, err := collect[record.Access](tx, req, record.AccessObject)
+	return call.Decisions{Decisions: found, Bookmark: bookmark}, err
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 
-	"github.com/anchorline/anchorline/chaincode/contract"
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
@@ -41,11 +41,11 @@ func TestAPolicyIsKeptInEveryRevision(t *testing.T) {
 	require.Empty(t, again.Reason)
 
 	for revision, want := range map[string]string{"1": permitOrg2, "2": second, "3": "", "4": permitOrg2} {
-		require.Equal(t, want, decode[record.Policy](t, w.query(w.admin2, "policies:GetRevision", "Org1MSP", "share", revision)).Text)
+		require.Equal(t, want, decode[record.Policy](t, w.query(w.admin2, "policies:GetRevision", "Org1MSP/share", revision)).Text)
 	}
-	require.Equal(t, again, decode[record.Policy](t, w.query(w.admin2, "policies:Get", "Org1MSP", "share")))
-	w.refused(record.NotFound, w.admin1, "policies:GetRevision", "Org1MSP", "share", "5")
-	w.refused(record.NotFound, w.admin1, "policies:Get", "Org2MSP", "share")
+	require.Equal(t, again, decode[record.Policy](t, w.query(w.admin2, "policies:Get", "Org1MSP/share")))
+	w.refused(record.NotFound, w.admin1, "policies:GetRevision", "Org1MSP/share", "5")
+	w.refused(record.NotFound, w.admin1, "policies:Get", "Org2MSP/share")
 	w.refused(record.NotFound, w.admin1, "policies:Revoke", object{"id": "other", "reason": "x"})
 	type list struct {
 		Policies []record.Policy `json:"policies"`
@@ -67,27 +67,27 @@ func TestAPolicyThatDoesNotFitTheSchemaIsNotStored(t *testing.T) {
 func TestOnlyTheDevicesOwnersPoliciesDecide(t *testing.T) {
 	w := newWorld(t)
 	w.device("pump-1")
-	answer := decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("pump-1")))
+	answer := decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("Org1MSP/pump-1")))
 	require.False(t, answer.Allowed)
 	require.Empty(t, answer.Devices[0].Policies)
 
 	w.submit(w.admin2, "policies:Put", object{"id": "mine", "text": `permit(principal, action, resource);`})
-	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("pump-1"))).Allowed)
+	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("Org1MSP/pump-1"))).Allowed)
 
 	w.submit(w.admin1, "policies:Put", object{"id": "share", "text": permitOrg2})
-	answer = decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("pump-1")))
+	answer = decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("Org1MSP/pump-1")))
 	require.True(t, answer.Allowed)
 	require.Equal(t, "Org2MSP/"+w.whoAmI(w.admin2).Identity, answer.Subject)
 	require.Equal(t, []record.DeviceDecision{{
-		Device: "pump-1", Owner: "Org1MSP", Allowed: true, Policies: []record.PolicyReference{{ID: "share", Revision: 1}},
+		Device: our("pump-1"), Allowed: true, Policies: []record.PolicyReference{{ID: "share", Revision: 1}},
 	}}, answer.Devices)
-	require.False(t, decode[record.Decision](t, w.query(w.bridge1, "access:Decide", readOf("pump-1"))).Allowed)
+	require.False(t, decode[record.Decision](t, w.query(w.bridge1, "access:Decide", readOf("Org1MSP/pump-1"))).Allowed)
 
 	w.submit(w.admin1, "devices:Suspend", object{"id": "pump-1"})
-	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("pump-1"))).Allowed)
+	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("Org1MSP/pump-1"))).Allowed)
 	w.submit(w.admin1, "devices:Resume", object{"id": "pump-1"})
 	w.submit(w.admin1, "policies:Revoke", object{"id": "share", "reason": "over"})
-	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("pump-1"))).Allowed)
+	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", readOf("Org1MSP/pump-1"))).Allowed)
 }
 
 func TestASetOfDevicesIsAllowedOnlyAsAWhole(t *testing.T) {
@@ -102,7 +102,7 @@ func TestASetOfDevicesIsAllowedOnlyAsAWhole(t *testing.T) {
 	require.True(t, answer.Allowed)
 	var ids []string
 	for _, d := range answer.Devices {
-		ids = append(ids, d.Device)
+		ids = append(ids, d.Device.ID)
 	}
 	require.Equal(t, "a b c", strings.Join(ids, " "))
 
@@ -117,7 +117,7 @@ func TestASetOfDevicesIsAllowedOnlyAsAWhole(t *testing.T) {
 	narrow := object{"action": "read", "resource": object{"owner": "Org1MSP", "attributes": object{"site": "east", "zone": "2"}}}
 	answer = decode[record.Decision](t, w.query(w.admin2, "access:Decide", narrow))
 	require.Len(t, answer.Devices, 1)
-	require.Equal(t, "e", answer.Devices[0].Device)
+	require.Equal(t, our("e"), answer.Devices[0].Device)
 
 	none := object{"action": "read", "resource": object{"owner": "Org1MSP", "attributes": object{"site": "nowhere"}}}
 	require.False(t, decode[record.Decision](t, w.query(w.admin2, "access:Decide", none)).Allowed)
@@ -129,7 +129,7 @@ func TestARecordedDecisionExpiresAndCanBeReplayed(t *testing.T) {
 	w := newWorld(t)
 	w.device("pump-1")
 	w.submit(w.admin1, "policies:Put", object{"id": "share", "text": permitOrg2})
-	p := w.ledger.Propose(w.cc, w.admin2, "access:Request", text(t, readOf("pump-1").with("ttl", 5000)))
+	p := w.ledger.Propose(w.cc, w.admin2, "access:Request", text(t, readOf("Org1MSP/pump-1").with("ttl", 5000)))
 	// The same proposal on the same state gives the same bytes.
 	w.sameAgain(w.cc, p)
 	require.Equal(t, peer.TxValidationCode_VALID, w.ledger.Commit(p, w.ledger.Organisations...))
@@ -139,9 +139,9 @@ func TestARecordedDecisionExpiresAndCanBeReplayed(t *testing.T) {
 	require.Equal(t, p.Stub.GetTxID(), a.ID)
 	require.Equal(t, string(p.Response.GetPayload()), w.query(w.admin1, "access:Get", a.ID))
 	events := w.ledger.Events()
-	require.Equal(t, contract.AccessRequested, events[len(events)-1].Name)
+	require.Equal(t, call.AccessRequested, events[len(events)-1].Name)
 
-	refused := decode[record.Access](t, w.submit(w.bridge1, "access:Request", readOf("pump-1")))
+	refused := decode[record.Access](t, w.submit(w.bridge1, "access:Request", readOf("Org1MSP/pump-1")))
 	require.False(t, refused.Decision.Allowed)
 	require.Equal(t, refused.Decision.Time+3_600_000, refused.Expires)
 	type list struct {
@@ -171,10 +171,10 @@ func TestADeviceAsksThroughABridge(t *testing.T) {
 	w.device("pump-1")
 	w.device("pump-2")
 	w.submit(w.admin1, "policies:Put", object{"id": "peers", "text": `permit(principal is Device, action, resource) when { principal.type == resource.type };`})
-	ask := readOf("pump-1").with("device", "pump-2")
+	ask := readOf("Org1MSP/pump-1").with("device", "Org1MSP/pump-2")
 	answer := decode[record.Decision](t, w.query(w.bridge1, "access:Decide", ask))
 	require.True(t, answer.Allowed)
-	require.Equal(t, "pump-2", answer.Subject)
+	require.Equal(t, "Org1MSP/pump-2", answer.Subject)
 	w.refused(record.Forbidden, w.org1.Client(t, "client"), "access:Decide", ask)
 	w.submit(w.admin1, "devices:Suspend", object{"id": "pump-2"})
 	w.refused(record.Forbidden, w.bridge1, "access:Decide", ask)
@@ -184,17 +184,17 @@ func TestAQuestionThatIsUnclearIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.device("pump-1")
 	for _, bad := range []object{
-		{"resource": object{"device": "pump-1"}},
-		{"action": "destroy", "resource": object{"device": "pump-1"}},
+		{"resource": object{"device": "Org1MSP/pump-1"}},
+		{"action": "destroy", "resource": object{"device": "Org1MSP/pump-1"}},
 		{"action": "read"},
-		{"action": "read", "resource": object{"device": "pump-1", "owner": "Org1MSP"}},
+		{"action": "read", "resource": object{"device": "Org1MSP/pump-1", "owner": "Org1MSP"}},
 		{"action": "read", "resource": object{"attributes": object{"site": "east"}}},
-		{"action": "read", "resource": object{"device": "pump-1"}, "context": object{"mood": "good"}},
-		{"action": "read", "resource": object{"device": "pump-1"}, "context": object{"from": -1}},
+		{"action": "read", "resource": object{"device": "Org1MSP/pump-1"}, "context": object{"mood": "good"}},
+		{"action": "read", "resource": object{"device": "Org1MSP/pump-1"}, "context": object{"from": -1}},
 	} {
 		w.refused(record.InvalidArgument, w.admin1, "access:Decide", bad)
 	}
-	w.refused(record.InvalidArgument, w.admin1, "access:Request", readOf("pump-1").with("ttl", int64(31*24*3_600_000)))
-	w.refused(record.NotFound, w.admin1, "access:Decide", readOf("pump-9"))
+	w.refused(record.InvalidArgument, w.admin1, "access:Request", readOf("Org1MSP/pump-1").with("ttl", int64(31*24*3_600_000)))
+	w.refused(record.NotFound, w.admin1, "access:Decide", readOf("Org1MSP/pump-9"))
 	require.NotEmpty(t, policy.Actions())
 }

@@ -5,6 +5,7 @@ package contract
 import (
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -26,15 +27,21 @@ func (*Anchors) OpenStream(ctx contractapi.TransactionContextInterface, request 
 }
 
 // GetStream returns a stream.
-func (*Anchors) GetStream(ctx contractapi.TransactionContextInterface, id string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Stream, error) { return tx.stream(id) })
+func (*Anchors) GetStream(ctx contractapi.TransactionContextInterface, stream string) (string, error) {
+	return answer(ctx, func(tx *transaction) (record.Stream, error) {
+		n, err := parseName("stream", stream)
+		if err != nil {
+			return record.Stream{}, err
+		}
+		return tx.stream(n)
+	})
 }
 
 // Anchor stores the next anchor of its stream.
 func (*Anchors) Anchor(ctx contractapi.TransactionContextInterface, anchor string) (string, error) {
 	parsed, err := record.ParseAnchor([]byte(anchor))
 	if err != nil {
-		return "", record.Errorf(record.InvalidArgument, "%v", err)
+		return "", record.Invalid(err)
 	}
 	return answer(ctx, func(tx *transaction) (record.AnchorEntry, error) { return putAnchor(tx, parsed) })
 }
@@ -42,21 +49,26 @@ func (*Anchors) Anchor(ctx contractapi.TransactionContextInterface, anchor strin
 // Get returns an anchor by its stream and its number in decimal.
 func (*Anchors) Get(ctx contractapi.TransactionContextInterface, stream, number string) (string, error) {
 	return answer(ctx, func(tx *transaction) (record.AnchorEntry, error) {
+		named, err := parseName("stream", stream)
+		if err != nil {
+			return record.AnchorEntry{}, err
+		}
 		n, err := parseNumber("number", number)
 		if err != nil {
 			return record.AnchorEntry{}, err
 		}
-		return tx.anchor(stream, n)
+		return tx.anchor(named, n)
 	})
 }
 
 // Head returns the last anchor's number and hash.
 func (*Anchors) Head(ctx contractapi.TransactionContextInterface, stream string) (string, error) {
 	return answer(ctx, func(tx *transaction) (record.Head, error) {
-		if _, err := tx.stream(stream); err != nil {
+		n, err := parseName("stream", stream)
+		if err != nil {
 			return record.Head{}, err
 		}
-		return tx.head(stream)
+		return tx.head(n)
 	})
 }
 
@@ -73,7 +85,7 @@ func (*Anchors) ListByDay(ctx contractapi.TransactionContextInterface, request s
 // VerifyInclusion reports whether a reading is in an anchored batch. reading is base64url; proof
 // is a receipt, or the inclusion proof in it, in base64url.
 func (*Anchors) VerifyInclusion(ctx contractapi.TransactionContextInterface, stream, number, reading, proof string) (string, error) {
-	return answer(ctx, func(tx *transaction) (inclusion, error) {
+	return answer(ctx, func(tx *transaction) (call.Inclusion, error) {
 		return verifyInclusion(tx, stream, number, reading, proof)
 	})
 }
@@ -96,6 +108,11 @@ func (*Anchors) ReportEquivocation(ctx contractapi.TransactionContextInterface, 
 // ListEquivocations returns a page of the evidence against a stream.
 func (*Anchors) ListEquivocations(ctx contractapi.TransactionContextInterface, request string) (string, error) {
 	return run(ctx, request, listEquivocations)
+}
+
+// Attest returns what the ledger has of a stream and of devices, all as of one state.
+func (*Anchors) Attest(ctx contractapi.TransactionContextInterface, request string) (string, error) {
+	return run(ctx, request, attest)
 }
 
 // List returns a run of a stream's anchors.

@@ -14,7 +14,7 @@ import (
 func TestAnchorsFormAnUnbrokenChain(t *testing.T) {
 	w := newWorld(t)
 	w.stream(w.bridge1, "bridge-1")
-	head := decode[record.Head](t, w.query(w.admin2, "anchors:Head", "bridge-1"))
+	head := decode[record.Head](t, w.query(w.admin2, "anchors:Head", "Org1MSP/bridge-1"))
 	require.Equal(t, uint64(0), head.Number)
 	require.Equal(t, record.ZeroHash, head.Hash)
 
@@ -26,13 +26,13 @@ func TestAnchorsFormAnUnbrokenChain(t *testing.T) {
 		require.Empty(t, p.Response.GetMessage())
 		entry := decode[record.AnchorEntry](t, string(p.Response.GetPayload()))
 		require.Equal(t, record.AnchorEntry{
-			Type: record.AnchorEntryType, Version: record.Version, Anchor: a, Hash: a.HashText(),
+			Type: record.AnchorEntryType, Version: record.Version, Anchor: a, Hash: hashOf(t, a),
 			TxID: p.Stub.GetTxID(), LedgerTime: now, Creator: "Org1MSP",
 		}, entry)
-		require.Equal(t, string(p.Response.GetPayload()), w.query(w.admin2, "anchors:Get", "bridge-1", text(t, number)))
-		previous = a.HashText()
+		require.Equal(t, string(p.Response.GetPayload()), w.query(w.admin2, "anchors:Get", "Org1MSP/bridge-1", text(t, number)))
+		previous = hashOf(t, a)
 	}
-	head = decode[record.Head](t, w.query(w.admin2, "anchors:Head", "bridge-1"))
+	head = decode[record.Head](t, w.query(w.admin2, "anchors:Head", "Org1MSP/bridge-1"))
 	require.Equal(t, uint64(3), head.Number)
 	require.Equal(t, previous, head.Hash)
 }
@@ -42,7 +42,7 @@ func TestTheSameAnchorAgainSucceedsWithTheStoredEntry(t *testing.T) {
 	w.stream(w.bridge1, "bridge-1")
 	first := anchor("bridge-1", 1, record.ZeroHash)
 	entry := w.submit(w.bridge1, "anchors:Anchor", canonical(t, first))
-	w.submit(w.bridge1, "anchors:Anchor", canonical(t, anchor("bridge-1", 2, first.HashText())))
+	w.submit(w.bridge1, "anchors:Anchor", canonical(t, anchor("bridge-1", 2, hashOf(t, first))))
 	p := w.ledger.Propose(w.cc, w.bridge1, "anchors:Anchor", canonical(t, first))
 	require.Equal(t, entry, string(p.Response.GetPayload()))
 	require.Empty(t, p.Stub.Writes)
@@ -63,9 +63,9 @@ func TestAnAnchorOutOfTurnIsRefusedWithWhatIsExpected(t *testing.T) {
 	w.stream(w.bridge1, "bridge-1")
 	first := anchor("bridge-1", 1, record.ZeroHash)
 	w.submit(w.bridge1, "anchors:Anchor", canonical(t, first))
-	for _, bad := range []record.Anchor{anchor("bridge-1", 3, first.HashText()), anchor("bridge-1", 2, record.ZeroHash)} {
+	for _, bad := range []record.Anchor{anchor("bridge-1", 3, hashOf(t, first)), anchor("bridge-1", 2, record.ZeroHash)} {
 		message := w.refused(record.Conflict, w.bridge1, "anchors:Anchor", canonical(t, bad))
-		require.Contains(t, message, "expects number 2 with previous "+first.HashText())
+		require.Contains(t, message, "expects number 2 with previous "+hashOf(t, first))
 	}
 }
 
@@ -87,7 +87,7 @@ func TestAStreamOpensOnce(t *testing.T) {
 		"proof": streamPossession(t, signer, "bridge-1", "Org1MSP", w.ledger.Channel),
 	}
 	p := w.ledger.Propose(w.cc, w.bridge1, "anchors:OpenStream", text(t, request))
-	require.Equal(t, w.query(w.admin1, "anchors:GetStream", "bridge-1"), string(p.Response.GetPayload()))
+	require.Equal(t, w.query(w.admin1, "anchors:GetStream", "Org1MSP/bridge-1"), string(p.Response.GetPayload()))
 	require.Empty(t, p.Stub.Writes)
 
 	other := newSigner(t, "EdDSA")
@@ -95,8 +95,8 @@ func TestAStreamOpensOnce(t *testing.T) {
 		"id": "bridge-1", "key": other.Key().Text(),
 		"proof": streamPossession(t, other, "bridge-1", "Org1MSP", w.ledger.Channel),
 	})
-	w.submit(w.admin2, "roles:Grant", object{"role": "bridge", "unit": "admin"})
-	w.refused(record.AlreadyExists, w.admin2, "anchors:OpenStream", request)
+	w.submit(w.admin1, "roles:Grant", object{"role": "bridge", "unit": "admin"})
+	w.refused(record.AlreadyExists, w.admin1, "anchors:OpenStream", request)
 	w.refused(record.InvalidArgument, w.bridge1, "anchors:OpenStream", request.with("id", "bridge-2"))
 }
 
@@ -107,7 +107,7 @@ func TestAStreamIsListedInRuns(t *testing.T) {
 	for number := uint64(1); number <= 5; number++ {
 		a := anchor("bridge-1", number, previous)
 		w.submit(w.bridge1, "anchors:Anchor", canonical(t, a))
-		previous = a.HashText()
+		previous = hashOf(t, a)
 	}
 	type list struct {
 		Anchors []record.AnchorEntry `json:"anchors"`
@@ -115,14 +115,14 @@ func TestAStreamIsListedInRuns(t *testing.T) {
 	}
 	var numbers []uint64
 	for from := uint64(1); from != 0; {
-		page := decode[list](t, w.query(w.admin2, "anchors:List", object{"stream": "bridge-1", "from": from, "pageSize": 2}))
+		page := decode[list](t, w.query(w.admin2, "anchors:List", object{"stream": "Org1MSP/bridge-1", "from": from, "pageSize": 2}))
 		for _, entry := range page.Anchors {
 			numbers = append(numbers, entry.Anchor.Number)
 		}
 		from = page.Next
 	}
 	require.Equal(t, []uint64{1, 2, 3, 4, 5}, numbers)
-	beyond := decode[list](t, w.query(w.admin2, "anchors:List", object{"stream": "bridge-1", "from": 9}))
+	beyond := decode[list](t, w.query(w.admin2, "anchors:List", object{"stream": "Org1MSP/bridge-1", "from": 9}))
 	require.Empty(t, beyond.Anchors)
 	require.Zero(t, beyond.Next)
 }
@@ -130,13 +130,13 @@ func TestAStreamIsListedInRuns(t *testing.T) {
 func TestWhatAStreamDoesNotHaveIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	for _, call := range [][]any{
-		{"anchors:GetStream", "bridge-1"}, {"anchors:Head", "bridge-1"}, {"anchors:Get", "bridge-1", "1"},
-		{"anchors:List", object{"stream": "bridge-1"}},
+		{"anchors:GetStream", "Org1MSP/bridge-1"}, {"anchors:Head", "Org1MSP/bridge-1"}, {"anchors:Get", "Org1MSP/bridge-1", "1"},
+		{"anchors:List", object{"stream": "Org1MSP/bridge-1"}},
 		{"anchors:Anchor", canonical(t, anchor("bridge-1", 1, record.ZeroHash))},
 	} {
 		w.refused(record.NotFound, w.bridge1, call[0].(string), call[1:]...)
 	}
 	for _, number := range []string{"", "-1", "01", "1.0", "x", "9007199254740992"} {
-		w.refused(record.InvalidArgument, w.bridge1, "anchors:Get", "bridge-1", number)
+		w.refused(record.InvalidArgument, w.bridge1, "anchors:Get", "Org1MSP/bridge-1", number)
 	}
 }

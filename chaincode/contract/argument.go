@@ -8,53 +8,11 @@ import (
 	"strconv"
 
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// maxToken is the length in characters of the longest key or token argument.
-const maxToken = 4096
-
-// checkReason reports whether s is a reason: text that is not empty.
-func checkReason(field, s string) error {
-	if s == "" {
-		return missing(field)
-	}
-	return record.CheckText(field, s, record.MaxText)
-}
-
-// checkToken reports whether s can be a key or a token in base64url.
-func checkToken(field, s string) error {
-	if s == "" {
-		return missing(field)
-	}
-	return record.CheckText(field, s, maxToken)
-}
-
-// optional checks s unless it is empty.
-func optional(field, s string, check func(field, s string) error) error {
-	if s == "" {
-		return nil
-	}
-	return check(field, s)
-}
-
-// missing says that a required field is not there.
-func missing(field string) error {
-	return errors.New("field \"" + field + "\": is required")
-}
-
 // invalid refuses a request for the sake of one field.
-func invalid(field string, err error) error {
-	return record.Errorf(record.InvalidArgument, "field %q: %v", field, err)
-}
-
-// messageOf returns the text of an error without its code.
-func messageOf(err error) string {
-	var e *record.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
-}
+func invalid(field string, err error) error { return record.Invalid(record.Within(field, err)) }
 
 // decodeBytes reads base64url without padding and in the one form there is: the decoder of the
 // standard library would skip line breaks.
@@ -70,7 +28,16 @@ func decodeBytes(text string) ([]byte, error) {
 func parseNumber(field, text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || n > record.MaxNumber || strconv.FormatUint(n, 10) != text {
-		return 0, record.Errorf(record.InvalidArgument, "field %q: must be a number within 0 and %d", field, uint64(record.MaxNumber))
+		return 0, record.Invalid(record.Faultf(field, "must be a number within 0 and %d", uint64(record.MaxNumber)))
+	}
+	return n, nil
+}
+
+// parseName reads the name of a record, owner/id.
+func parseName(field, text string) (name.Name, error) {
+	n, err := name.Parse(text)
+	if err != nil {
+		return name.Name{}, invalid(field, err)
 	}
 	return n, nil
 }

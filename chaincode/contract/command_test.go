@@ -101,7 +101,7 @@ func TestEveryFunctionWorksFromFabricsPeerCommand(t *testing.T) {
 	o.complete(metadata)
 
 	_, err = c.run("Org2MSP", false, "devices:Suspend", `{"id":"pump-1"}`)
-	require.ErrorContains(t, err, "FORBIDDEN: ", "a refusal reaches the operator with its code")
-	_, err = c.run("Org2MSP", true, "devices:Get", "no-such-device")
+	require.ErrorContains(t, err, "NOT_FOUND: ", "a refusal reaches the operator with its code")
+	_, err = c.run("Org2MSP", true, "devices:Get", "Org1MSP/no-such-device")
 	require.ErrorContains(t, err, "NOT_FOUND: ")
 }

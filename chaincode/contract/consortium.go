@@ -8,6 +8,7 @@ import (
 
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -35,26 +36,6 @@ func (*Consortium) Get(ctx contractapi.TransactionContextInterface) (string, err
 	return answer(ctx, getConsortium)
 }
 
-// termsRequest is the request of Approve.
-type termsRequest struct {
-	Organisations []string `json:"organisations"`
-	Others        int      `json:"others"`
-}
-
-func (r termsRequest) terms() record.Terms {
-	return record.Terms{Organisations: slices.Sorted(slices.Values(r.Organisations)), Others: r.Others}
-}
-
-func (r termsRequest) validate() error { return r.terms().Validate() }
-
-// consortiumState is the result of Approve and of Get.
-type consortiumState struct {
-	// Terms are in force; absent until every organisation approved.
-	Terms *record.Terms `json:"terms,omitempty"`
-	// Approvals are what each organisation approved last, by MSP ID.
-	Approvals []record.Approval `json:"approvals"`
-}
-
 // consortium returns the terms in force, nil while there are none.
 func (tx *transaction) consortium() (*record.Terms, error) {
 	if tx.termsRead {
@@ -73,27 +54,27 @@ func (tx *transaction) consortium() (*record.Terms, error) {
 }
 
 // approve handles Approve. The terms come into force with the approval that was missing last.
-func approve(tx *transaction, req termsRequest) (consortiumState, error) {
+func approve(tx *transaction, req record.Terms) (call.Consortium, error) {
 	if err := tx.require(record.Admin); err != nil {
-		return consortiumState{}, err
+		return call.Consortium{}, err
 	}
-	terms := req.terms()
+	terms := record.Terms{Organisations: slices.Sorted(slices.Values(req.Organisations)), Others: req.Others}
 	current, err := tx.consortium()
 	if err != nil {
-		return consortiumState{}, err
+		return call.Consortium{}, err
 	}
 	// An organisation that leaves approves the terms of those that stay.
 	if !slices.Contains(concerned(current, terms), tx.caller.MSP) {
-		return consortiumState{}, record.Errorf(record.InvalidArgument,
-			"request: field \"organisations\": names neither the caller's own, %s, nor is it in the terms in force", tx.caller.MSP)
+		return call.Consortium{}, record.Invalid(record.Faultf("organisations",
+			"names neither the caller's own, %s, nor is it in the terms in force", tx.caller.MSP))
 	}
 	approvals, err := tx.approvals(current, terms)
 	if err != nil {
-		return consortiumState{}, err
+		return call.Consortium{}, err
 	}
 	known := slices.IndexFunc(approvals, func(a record.Approval) bool { return a.MSP == tx.caller.MSP })
 	if known >= 0 && approvals[known].Terms.Equal(terms) {
-		return consortiumState{Terms: current, Approvals: approvals}, nil
+		return call.Consortium{Terms: current, Approvals: approvals}, nil
 	}
 	mine := record.Approval{
 		Type: record.ApprovalType, Version: record.Version,
@@ -108,22 +89,22 @@ func approve(tx *transaction, req termsRequest) (consortiumState, error) {
 }
 
 // storeApproval writes an approval, and the terms if it was the last one missing.
-func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms, approvals []record.Approval) (consortiumState, error) {
-	name := ConsortiumApproved
+func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms, approvals []record.Approval) (call.Consortium, error) {
+	name := call.ConsortiumApproved
 	inForce := current
 	if agreed(current, mine.Terms, approvals) {
-		name, inForce = ConsortiumChanged, &mine.Terms
+		name, inForce = call.ConsortiumChanged, &mine.Terms
 		if err := tx.storeTerms(mine.Terms); err != nil {
-			return consortiumState{}, err
+			return call.Consortium{}, err
 		}
 	}
 	// An approval is the organisation's own statement: its peers, and no others, must sign it.
 	if err := tx.putGuarded(record.ApprovalKey(mine.MSP), mine, []string{mine.MSP}); err != nil {
-		return consortiumState{}, err
+		return call.Consortium{}, err
 	}
 	slices.SortFunc(approvals, byMSP)
-	state := consortiumState{Terms: inForce, Approvals: approvals}
-	return state, tx.emit(Event{Name: name, ID: mine.MSP, Owner: mine.MSP, Consortium: &mine.Terms})
+	state := call.Consortium{Terms: inForce, Approvals: approvals}
+	return state, tx.emit(call.Event{Name: name, ID: mine.MSP, Owner: mine.MSP, Consortium: &mine.Terms})
 }
 
 // storeTerms puts terms into force. Every organisation's peers must sign their next change.
@@ -188,13 +169,13 @@ func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]re
 }
 
 // getConsortium handles consortium:Get.
-func getConsortium(tx *transaction) (consortiumState, error) {
+func getConsortium(tx *transaction) (call.Consortium, error) {
 	terms, err := tx.consortium()
 	if err != nil {
-		return consortiumState{}, err
+		return call.Consortium{}, err
 	}
 	approvals := []record.Approval{}
-	_, err = tx.page(paging{size: maxPage}, record.ApprovalObject, nil, func(key string, value []byte) error {
+	_, err = tx.page(call.Page{PageSize: call.MaxPage}, record.ApprovalObject, nil, func(key string, value []byte) error {
 		var a record.Approval
 		if err := decodeState(key, value, &a); err != nil {
 			return err
@@ -204,7 +185,7 @@ func getConsortium(tx *transaction) (consortiumState, error) {
 		}
 		return nil
 	})
-	return consortiumState{Terms: terms, Approvals: approvals}, err
+	return call.Consortium{Terms: terms, Approvals: approvals}, err
 }
 
 // byMSP orders approvals.

@@ -76,7 +76,7 @@ func TestTermsThatCannotBeMetAreRefused(t *testing.T) {
 func TestWithoutTermsTheChaincodesOwnPolicyGoverns(t *testing.T) {
 	w := newWorld(t)
 	w.device("pump-1")
-	require.Empty(t, w.ledger.Policy(record.DeviceKey("pump-1")))
+	require.Empty(t, w.ledger.Policy(record.DeviceKey(our("pump-1"))))
 	for _, c := range []struct {
 		endorsers []string
 		code      peer.TxValidationCode
@@ -97,7 +97,7 @@ func TestEveryKeyOfARecordNeedsItsOwnerAndTheOthers(t *testing.T) {
 	w.stream(w.bridge1, "bridge-1")
 	w.submit(w.bridge1, "anchors:Anchor", canonical(t, anchor("bridge-1", 1, record.ZeroHash)))
 	w.submit(w.admin1, "policies:Put", object{"id": "p", "text": "permit(principal, action, resource);"})
-	w.submit(w.admin1, "access:Request", object{"action": "read", "resource": object{"device": "pump-1"}})
+	w.submit(w.admin1, "access:Request", object{"action": "read", "resource": object{"device": "Org1MSP/pump-1"}})
 
 	guarded := 0
 	for _, key := range w.ledger.Keys() {
@@ -131,7 +131,7 @@ func TestTheOwnerIsNeededHoweverManyOthersSign(t *testing.T) {
 		w.submit(admin, "consortium:Approve", object{"organisations": w.ledger.Organisations, "others": 2})
 	}
 	w.device("pump-1")
-	policy := w.ledger.Policy(record.DeviceKey("pump-1"))
+	policy := w.ledger.Policy(record.DeviceKey(our("pump-1")))
 	for endorsers, enough := range map[string]bool{
 		"1": false, "1 2": false, "2 3 4": false, "1 2 3": true, "1 3 4": true, "4 2 1": true, "1 2 3 4": true,
 	} {
@@ -148,12 +148,12 @@ func TestARecordOlderThanTheTermsIsGuardedFromItsNextChangeOn(t *testing.T) {
 	w.device("pump-1")
 	w.agree()
 	w.submit(w.admin1, "devices:Suspend", object{"id": "pump-1"})
-	policy := w.ledger.Policy(record.DeviceKey("pump-1"))
+	policy := w.ledger.Policy(record.DeviceKey(our("pump-1")))
 	require.True(t, ledgertest.Satisfied(policy, []string{"Org1MSP", "Org2MSP"}))
 	require.False(t, ledgertest.Satisfied(policy, []string{"Org1MSP"}))
 	// Once it is set, a change that keeps owner and terms does not set it again.
 	p := w.ledger.Propose(w.cc, w.admin1, "devices:Resume", text(t, object{"id": "pump-1"}))
-	require.NotContains(t, p.Stub.Policies, record.DeviceKey("pump-1"))
+	require.NotContains(t, p.Stub.Policies, record.DeviceKey(our("pump-1")))
 }
 
 func TestAnOrganisationOutsideTheTermsCannotOwnARecord(t *testing.T) {

@@ -5,28 +5,13 @@ package contract
 import (
 	"errors"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// offerRequest is the request of Offer.
-type offerRequest struct {
-	ID string `json:"id"`
-	To string `json:"to"`
-}
-
-func (r offerRequest) validate() error {
-	return record.First(record.CheckName("id", r.ID), record.CheckMSP("to", r.To))
-}
-
-// idRequest is the request of a change that needs to know the device only.
-type idRequest struct {
-	ID string `json:"id"`
-}
-
-func (r idRequest) validate() error { return record.CheckName("id", r.ID) }
-
 // offer handles Offer: the first of the two steps of a transfer. A later offer replaces it.
-func offer(tx *transaction, req offerRequest) (record.Device, error) {
+func offer(tx *transaction, req call.Offer) (record.Device, error) {
 	old, err := tx.registrarsDevice(req.ID)
 	if err != nil {
 		return record.Device{}, err
@@ -42,37 +27,73 @@ func offer(tx *transaction, req offerRequest) (record.Device, error) {
 	}
 	d := old
 	d.Offered = req.To
-	return tx.changeDevice(DeviceOffered, old, d)
+	return tx.changeDevice(call.DeviceOffered, old, d)
 }
 
 // withdrawOffer handles WithdrawOffer.
-func withdrawOffer(tx *transaction, req idRequest) (record.Device, error) {
+func withdrawOffer(tx *transaction, req call.ID) (record.Device, error) {
 	old, err := tx.registrarsDevice(req.ID)
 	if err != nil || old.Offered == "" {
 		return old, err
 	}
 	d := old
 	d.Offered = ""
-	return tx.changeDevice(DeviceOfferWithdrawn, old, d)
+	return tx.changeDevice(call.DeviceOfferWithdrawn, old, d)
 }
 
-// accept handles Accept: a registrar of the organisation to which the device is offered takes
-// it over. The old owner's peers still sign this change, the new owner's from then on.
-func accept(tx *transaction, req idRequest) (record.Device, error) {
+// accept handles Accept: a registrar of the organisation to which the device is offered takes it
+// over. The former record ends, which the former owner's peers sign too, and the device gets a record
+// of its own under the new owner, by a proof of possession for its new name. The same again succeeds
+// without a change.
+func accept(tx *transaction, req call.Acceptance) (record.Device, error) {
 	if err := tx.require(record.Registrar); err != nil {
 		return record.Device{}, err
 	}
-	old, err := tx.device(req.ID)
+	proof := req.Proof
+	req.ID, req.Proof = req.NewID(), ""
+	digest, err := digest(req)
 	if err != nil {
 		return record.Device{}, err
 	}
-	if old.Offered != tx.caller.MSP {
-		if old.Owner == tx.caller.MSP {
-			return old, nil
-		}
-		return record.Device{}, record.Errorf(record.Forbidden, "device %q is not offered to %s", old.ID, tx.caller.MSP)
+	device := name.New(tx.caller.MSP, req.ID)
+	former, err := tx.device(req.From)
+	if err != nil {
+		return record.Device{}, err
 	}
-	d := old
-	d.Owner, d.Offered = tx.caller.MSP, ""
-	return tx.changeDevice(DeviceTransferred, old, d)
+	if former.TransferredTo == device {
+		known, _, err := tx.registered(device, digest)
+		return known, err
+	}
+	if former.Offered != tx.caller.MSP {
+		return record.Device{}, record.Errorf(record.Forbidden, "device %s is not offered to %s", req.From, tx.caller.MSP)
+	}
+	if _, _, err := tx.registered(device, digest); err != nil {
+		return record.Device{}, err
+	}
+	key, err := proveKey(req.Key, proof, tx.deviceSubject(device))
+	if err != nil {
+		return record.Device{}, err
+	}
+	d := tx.newDevice(device, key)
+	d.TransferredFrom, d.Registration = former.Name(), digest
+	// What the thing is comes with it. What its former owner said of it does not: the policies of the
+	// new owner decide by attributes.
+	d.DeviceType, d.Profile, d.ReportingPeriod = former.DeviceType, former.Profile, former.ReportingPeriod
+	return tx.transfer(former, d)
+}
+
+// transfer stores both records of a transferred device and announces them in one event.
+func (tx *transaction) transfer(former, d record.Device) (record.Device, error) {
+	now := tx.moment()
+	ended := former
+	ended.Status, ended.Offered, ended.TransferredTo, ended.Transferred, ended.Updated = record.Transferred, "", d.Name(), &now, now
+	if err := tx.putDevice(&former, ended); err != nil {
+		return record.Device{}, err
+	}
+	if err := tx.putDevice(nil, d); err != nil {
+		return record.Device{}, err
+	}
+	event := deviceEvent(call.DeviceTransferred, d)
+	event.Former = &ended
+	return d, tx.emit(event)
 }

@@ -3,10 +3,9 @@
 package contract
 
 import (
-	"slices"
-
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -93,13 +92,19 @@ func (*Devices) Accept(ctx contractapi.TransactionContextInterface, request stri
 }
 
 // Get returns a device.
-func (*Devices) Get(ctx contractapi.TransactionContextInterface, id string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Device, error) { return tx.device(id) })
+func (*Devices) Get(ctx contractapi.TransactionContextInterface, device string) (string, error) {
+	return answer(ctx, func(tx *transaction) (record.Device, error) {
+		n, err := parseName("device", device)
+		if err != nil {
+			return record.Device{}, err
+		}
+		return tx.device(n)
+	})
 }
 
 // KeyAt returns the key and the status that a device had at a time in milliseconds.
-func (*Devices) KeyAt(ctx contractapi.TransactionContextInterface, id, time string) (string, error) {
-	return answer(ctx, func(tx *transaction) (keyAt, error) { return deviceKeyAt(tx, id, time) })
+func (*Devices) KeyAt(ctx contractapi.TransactionContextInterface, device, time string) (string, error) {
+	return answer(ctx, func(tx *transaction) (call.DeviceKey, error) { return deviceKeyAt(tx, device, time) })
 }
 
 // List returns a page of devices.
@@ -110,80 +115,4 @@ func (*Devices) List(ctx contractapi.TransactionContextInterface, request string
 // History returns a page of what a device was, newest first.
 func (*Devices) History(ctx contractapi.TransactionContextInterface, request string) (string, error) {
 	return run(ctx, request, deviceHistory)
-}
-
-// device reads a device that must exist.
-func (tx *transaction) device(id string) (record.Device, error) {
-	if err := record.CheckName("id", id); err != nil {
-		return record.Device{}, record.Errorf(record.InvalidArgument, "%v", err)
-	}
-	var d record.Device
-	found, err := tx.get(record.DeviceKey(id), &d)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if !found {
-		return record.Device{}, record.Errorf(record.NotFound, "device %q is not registered", id)
-	}
-	return d, nil
-}
-
-// registrarsDevice reads a device that a registrar of its owner, as the caller must be, may
-// change.
-func (tx *transaction) registrarsDevice(id string) (record.Device, error) {
-	if err := tx.require(record.Registrar); err != nil {
-		return record.Device{}, err
-	}
-	d, err := tx.device(id)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if d.Owner != tx.caller.MSP {
-		return record.Device{}, record.Errorf(record.Forbidden, "device %q belongs to %s; the caller is of %s", id, d.Owner, tx.caller.MSP)
-	}
-	return d, nil
-}
-
-// createDevice stores a new device with its index entries.
-func (tx *transaction) createDevice(d record.Device) error {
-	return tx.putDevice(nil, d)
-}
-
-// changeDevice stores a changed device, brings the indexes up to date and emits the event.
-func (tx *transaction) changeDevice(name string, old, d record.Device) (record.Device, error) {
-	d.Updated = tx.after(old.Updated)
-	if err := tx.putDevice(&old, d); err != nil {
-		return record.Device{}, err
-	}
-	return d, tx.emit(deviceEvent(name, d))
-}
-
-// putDevice writes a device and those of its index entries that differ from the old device's.
-// With a new owner every entry is written, since every entry's endorsement policy changes.
-func (tx *transaction) putDevice(old *record.Device, d record.Device) error {
-	if err := tx.put(record.DeviceKey(d.ID), d, d.Owner); err != nil {
-		return err
-	}
-	entries := record.DeviceIndexKeys(d)
-	var before []string
-	if old != nil {
-		before = record.DeviceIndexKeys(*old)
-	}
-	for _, key := range before {
-		if slices.Contains(entries, key) {
-			continue
-		}
-		if err := tx.unindex(key); err != nil {
-			return err
-		}
-	}
-	for _, key := range entries {
-		if old != nil && old.Owner == d.Owner && slices.Contains(before, key) {
-			continue
-		}
-		if err := tx.index(key, d.Owner); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -24,7 +24,7 @@ func TestNoPayloadAndNoNameOfAPersonReachesTheLedger(t *testing.T) {
 	w.submit(w.admin1, "roles:Grant", object{"role": "registrar", "unit": "registrars"})
 	w.bridge1 = person
 	b := w.anchoredBatch(2)
-	w.submit(person, "access:Request", readOf("pump-1"))
+	w.submit(person, "access:Request", readOf("Org1MSP/pump-1"))
 	lie := b.claims(t)
 	lie.Anchor[0] ^= 1
 	w.submit(w.admin2, "anchors:ReportEquivocation", object{"receipt": b64(b.receipt(t, b.stream, lie, 0)), "root": b.tree.Root().String()})
@@ -54,7 +54,7 @@ func TestNoPayloadAndNoNameOfAPersonReachesTheLedger(t *testing.T) {
 func TestNothingThatDiffersBetweenPeersIsInReach(t *testing.T) {
 	inMemory(t, "it reads the source")
 	read := 0
-	for _, room := range []string{".", "../policy", "../record"} {
+	for _, room := range []string{".", "../call", "../policy", "../record", "../standing"} {
 		files, err := filepath.Glob(filepath.Join(room, "*.go"))
 		require.NoError(t, err)
 		for _, file := range files {

@@ -104,7 +104,7 @@ func TestADeviceOfAKnownManufacturerRegistersItself(t *testing.T) {
 	w.refused(record.Forbidden, w.bridge1, "devices:Enrol", request)
 	w.submit(w.admin2, "devices:Suspend", object{"id": "pump-1"})
 	w.submit(w.admin2, "devices:AddManufacturer", object{"name": "maker", "certificate": root.text()})
-	w.query(w.bridge1, "devices:Get", "pump-1")
+	w.query(w.bridge1, "devices:Get", "Org2MSP/pump-1")
 }
 
 func TestASerialNumberNamesADeviceToo(t *testing.T) {

@@ -4,72 +4,34 @@ package contract
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
-	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/reading/merkle"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
-// equivocationRequest is the request of ReportEquivocation: either a receipt with the root that
-// it signs, or, from the stream's own bridge, the other anchor. The reading that a receipt is
-// for is left out: payloads do not belong on the ledger.
-type equivocationRequest struct {
-	// Receipt is a receipt over another anchor, in base64url.
-	Receipt string `json:"receipt,omitempty"`
-	// Root is the root to which reading and receipt lead, in hexadecimal.
-	Root string `json:"root,omitempty"`
-	// Anchor is another anchor in canonical form.
-	Anchor string `json:"anchor,omitempty"`
-}
-
-func (r equivocationRequest) validate() error {
-	if r.Anchor != "" {
-		if r.Receipt != "" || r.Root != "" {
-			return errors.New("give either \"anchor\", or \"receipt\" and \"root\"")
-		}
-		return nil
-	}
-	return record.First(record.CheckHash("root", r.Root), checkReceiptText("receipt", r.Receipt))
-}
-
-// checkReceiptText reports whether s can be a receipt in base64url.
-func checkReceiptText(field, s string) error {
-	if s == "" {
-		return missing(field)
-	}
-	return record.CheckText(field, s, 2*receipt.MaxSize)
-}
-
 // reportEquivocation handles ReportEquivocation. A refused anchor leaves nothing on the ledger,
 // because a refused proposal is no transaction; this is the transaction that leaves the record
 // and the event. The same evidence again succeeds without a change.
-func reportEquivocation(tx *transaction, req equivocationRequest) (record.EquivocationReport, error) {
-	report, err := tx.evidence(req)
+func reportEquivocation(tx *transaction, req call.Equivocation) (record.EquivocationReport, error) {
+	evidence := tx.signedReceipt
+	if req.Anchor != "" {
+		evidence = tx.ownAnchor
+	}
+	report, err := evidence(req)
 	if err != nil {
 		return record.EquivocationReport{}, err
 	}
-	entry, err := tx.anchor(report.Stream, report.Number)
-	if err != nil {
-		return record.EquivocationReport{}, err
-	}
-	// An anchor's hash covers its root: another root under the same hash is another anchor's.
-	if entry.Hash == report.Claimed && entry.Anchor.Root == report.Root {
-		return record.EquivocationReport{}, record.Errorf(record.Conflict, "number %d of stream %q is anchored as %s: that is no equivocation",
-			report.Number, report.Stream, entry.Hash)
-	}
-	s, err := tx.stream(report.Stream)
-	if err != nil {
-		return record.EquivocationReport{}, err
-	}
-	if err := accusing(s, report.Key, entry.LedgerTime); err != nil {
-		return record.EquivocationReport{}, err
+	if report.Contradiction == "" {
+		return record.EquivocationReport{}, record.Errorf(record.Conflict, "number %d of stream %s is anchored as %s: that is no equivocation",
+			report.Number, report.Stream, report.Anchored)
 	}
 	key := record.EquivocationKey(report)
 	var known record.EquivocationReport
@@ -77,57 +39,50 @@ func reportEquivocation(tx *transaction, req equivocationRequest) (record.Equivo
 	if err != nil || found {
 		return known, err
 	}
-	report.Type, report.Version, report.Anchored = record.EquivocationType, record.Version, entry.Hash
-	report.By, report.TxID, report.Reported = tx.caller.MSP, tx.stub.GetTxID(), tx.now
-	if err := tx.put(key, report, s.Owner); err != nil {
+	report.Type, report.Version = record.EquivocationType, record.Version
+	report.By, report.Reported = tx.caller.MSP, tx.moment()
+	if err := tx.put(key, report, report.Stream.Owner); err != nil {
 		return record.EquivocationReport{}, err
 	}
-	return report, tx.emit(Event{Name: EquivocationReported, ID: s.ID, Owner: s.Owner, Equivocation: &report})
-}
-
-// accusing refuses a key whose signature says nothing against the stream, because anybody may have
-// made it: one that was retired before the ledger took the anchor, and one that an admin replaced
-// with a reason. A bridge that merely rotates its key still answers for what the old one signed.
-func accusing(s record.Stream, id string, at int64) error {
-	key, _ := record.FindKey(s.Keys, id)
-	switch {
-	case key.Until != 0 && key.Reason != "":
-		return record.Errorf(record.Conflict, "key %s is no evidence against stream %q: it was replaced for this reason: %s", id, s.ID, key.Reason)
-	case key.Until != 0 && key.Until <= at:
-		return record.Errorf(record.Conflict, "key %s is no evidence against stream %q: it was retired at %d, before the ledger took the anchor at %d",
-			id, s.ID, key.Until, at)
-	default:
-		return nil
-	}
-}
-
-// evidence verifies that the stream stands for what the request shows.
-func (tx *transaction) evidence(req equivocationRequest) (record.EquivocationReport, error) {
-	if req.Anchor != "" {
-		return tx.ownAnchor(req.Anchor)
-	}
-	if err := tx.require(record.Auditor, record.Bridge, record.Admin); err != nil {
-		return record.EquivocationReport{}, err
-	}
-	return tx.signedReceipt(req.Receipt, req.Root)
+	return report, tx.emit(call.Event{Name: call.EquivocationReported, ID: report.Stream.ID, Owner: report.Stream.Owner, Equivocation: &report})
 }
 
 // ownAnchor takes another anchor from the stream's own bridge, whose signature under this
 // transaction is the evidence.
-func (tx *transaction) ownAnchor(text string) (record.EquivocationReport, error) {
-	a, err := record.ParseAnchor([]byte(text))
+func (tx *transaction) ownAnchor(req call.Equivocation) (record.EquivocationReport, error) {
+	a, err := record.ParseAnchor([]byte(req.Anchor))
 	if err != nil {
 		return record.EquivocationReport{}, invalid("anchor", err)
 	}
 	if _, err := tx.bridgesStream(a.Stream); err != nil {
 		return record.EquivocationReport{}, err
 	}
-	return record.EquivocationReport{Stream: a.Stream, Number: a.Number, Claimed: a.HashText(), Root: a.Root, Anchor: &a}, nil
+	entry, err := tx.anchor(a.Stream, a.Number)
+	if err != nil {
+		return record.EquivocationReport{}, err
+	}
+	hash, err := a.HashText()
+	if err != nil {
+		return record.EquivocationReport{}, err
+	}
+	report := record.EquivocationReport{
+		Stream: a.Stream, Number: a.Number, Digest: hash, Anchored: entry.Hash, Claimed: hash, Root: a.Root, Anchor: &a,
+	}
+	if hash != entry.Hash {
+		report.Contradiction = record.OtherAnchor
+	}
+	return report, nil
 }
 
-// signedReceipt takes a receipt that one of the stream's keys signed over another anchor.
-func (tx *transaction) signedReceipt(text, rootText string) (record.EquivocationReport, error) {
-	data, err := decodeBytes(text)
+// signedReceipt takes a receipt that contradicts the ledger. One of the stream's keys must have
+// signed it and stood at the time that it states, and its owner must not have disowned it by then. It
+// is evidence also when the key was replaced for a reason later, and the report says so: whoever
+// reads it knows that another may have made it.
+func (tx *transaction) signedReceipt(req call.Equivocation) (record.EquivocationReport, error) {
+	if err := tx.require(record.Auditor, record.Bridge, record.Admin); err != nil {
+		return record.EquivocationReport{}, err
+	}
+	data, err := decodeBytes(req.Receipt)
 	if err != nil {
 		return record.EquivocationReport{}, invalid("receipt", err)
 	}
@@ -135,36 +90,76 @@ func (tx *transaction) signedReceipt(text, rootText string) (record.Equivocation
 	if err != nil {
 		return record.EquivocationReport{}, invalid("receipt", err)
 	}
-	here, err := tx.ledgerName()
-	if err != nil {
-		return record.EquivocationReport{}, err
-	}
-	if r.Claims.Ledger != here {
-		return record.EquivocationReport{}, invalid("receipt", fmt.Errorf("is of the ledger %.80q; this is %q", r.Claims.Ledger, here))
-	}
-	s, err := tx.stream(r.Claims.Stream)
-	if err != nil {
-		return record.EquivocationReport{}, err
-	}
-	stored, known := record.FindKey(s.Keys, r.KeyID.String())
-	if !known {
-		return record.EquivocationReport{}, invalid("receipt", fmt.Errorf("is signed by key %s, which is not the stream's", r.KeyID))
-	}
-	key, err := cose.ParseKeyText(stored.Public)
-	if err != nil {
-		return record.EquivocationReport{}, record.Errorf(record.Internal, "key %s of stream %q: %v", stored.ID, s.ID, err)
-	}
-	root, err := hex.DecodeString(rootText)
+	root, err := hex.DecodeString(req.Root)
 	if err != nil {
 		return record.EquivocationReport{}, invalid("root", err)
 	}
-	if err := r.VerifyRoot(key, merkle.Hash(root)); err != nil {
-		return record.EquivocationReport{}, invalid("receipt", err)
+	key, err := tx.accusing(r, merkle.Hash(root))
+	if err != nil {
+		return record.EquivocationReport{}, err
 	}
-	return record.EquivocationReport{
-		Stream: s.ID, Number: r.Claims.Number, Claimed: hex.EncodeToString(r.Claims.Anchor[:]), Root: rootText,
-		Receipt: text, Key: stored.ID,
-	}, nil
+	said := r.ClaimHash(merkle.Hash(root))
+	report := record.EquivocationReport{
+		Stream: r.Claims.Stream, Number: r.Claims.Number, Digest: hex.EncodeToString(said[:]),
+		Claimed: hex.EncodeToString(r.Claims.Anchor[:]), Root: req.Root,
+		Receipt: req.Receipt, Key: key.ID, KeyReason: key.Reason,
+	}
+	report.Contradiction, report.Anchored, err = tx.contradiction(r.Claims, req.Root)
+	return report, err
+}
+
+// accusing returns the key of the stream that signed a receipt over a root, and refuses one that says
+// nothing against the stream.
+func (tx *transaction) accusing(r *receipt.Receipt, root merkle.Hash) (record.Key, error) {
+	here, err := tx.ledgerName()
+	if err != nil {
+		return record.Key{}, err
+	}
+	if r.Claims.Ledger != here {
+		return record.Key{}, invalid("receipt", fmt.Errorf("is of the ledger %.80q; this is %q", r.Claims.Ledger, here))
+	}
+	s, err := tx.stream(r.Claims.Stream)
+	if err != nil {
+		return record.Key{}, err
+	}
+	verdict := standing.Stream(s, r.KeyID.String(), receiptMoment(r), nil)
+	if verdict.Reason == standing.UnknownKey {
+		return record.Key{}, invalid("receipt", fmt.Errorf("%s", verdict.Detail))
+	}
+	if !verdict.Trusted() {
+		return record.Key{}, record.Errorf(record.Conflict, "the receipt is no evidence against stream %s: %s", s.Name(), why(verdict))
+	}
+	key, err := streamKey(s, r.KeyID)
+	if err != nil {
+		return record.Key{}, err
+	}
+	if err := r.VerifyRoot(key, root); err != nil {
+		return record.Key{}, invalid("receipt", err)
+	}
+	stored, _ := record.FindKey(s.Keys, r.KeyID.String())
+	return stored, nil
+}
+
+// contradiction says in what a receipt contradicts the ledger, "" when in nothing, and the hash of the
+// anchor on the ledger. Where there is none, the head and the absence of the anchor were read: an
+// anchor that is committed meanwhile invalidates this transaction.
+func (tx *transaction) contradiction(c receipt.Claims, root string) (record.Contradiction, string, error) {
+	entry, err := tx.anchor(c.Stream, c.Number)
+	switch {
+	case record.CodeOf(err) == record.NotFound:
+		return record.NotAnchored, "", nil
+	case err != nil:
+		return "", "", err
+	// An anchor's hash covers its root: another root under the same hash is another anchor's.
+	case hex.EncodeToString(c.Anchor[:]) != entry.Hash, root != entry.Anchor.Root:
+		return record.OtherAnchor, entry.Hash, nil
+	case hex.EncodeToString(c.Transaction[:]) != entry.TxID:
+		return record.OtherTransaction, entry.Hash, nil
+	case c.LedgerTime != entry.LedgerTime:
+		return record.OtherTime, entry.Hash, nil
+	default:
+		return "", entry.Hash, nil
+	}
 }
 
 // ledgerName returns "channel/chaincode", which receipts name.
@@ -193,30 +188,9 @@ func (tx *transaction) ledgerName() (string, error) {
 	return tx.channel + "/" + extension.GetChaincodeId().GetName(), nil
 }
 
-// equivocationListRequest is the request of ListEquivocations.
-type equivocationListRequest struct {
-	Stream   string `json:"stream,omitempty"`
-	PageSize int    `json:"pageSize,omitempty"`
-	Bookmark string `json:"bookmark,omitempty"`
-}
-
-func (r equivocationListRequest) paging() paging {
-	return paging{size: r.PageSize, bookmark: r.Bookmark}
-}
-
-func (r equivocationListRequest) validate() error {
-	return record.First(optional("stream", r.Stream, record.CheckName), r.paging().check())
-}
-
-// equivocationList is a page of evidence.
-type equivocationList struct {
-	Equivocations []record.EquivocationReport `json:"equivocations"`
-	Bookmark      string                      `json:"bookmark"`
-}
-
 // listEquivocations handles ListEquivocations: against every stream unless the request names
 // one.
-func listEquivocations(tx *transaction, req equivocationListRequest) (equivocationList, error) {
-	found, bookmark, err := collect[record.EquivocationReport](tx, req.paging(), record.EquivocationObject, given(req.Stream)...)
-	return equivocationList{Equivocations: found, Bookmark: bookmark}, err
+func listEquivocations(tx *transaction, req call.OfStream) (call.Equivocations, error) {
+	found, bookmark, err := collect[record.EquivocationReport](tx, req.Page, record.EquivocationObject, given(req.Stream.Owner, req.Stream.ID)...)
+	return call.Equivocations{Equivocations: found, Bookmark: bookmark}, err
 }

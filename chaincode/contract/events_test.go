@@ -12,16 +12,18 @@ import (
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/stretchr/testify/require"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/contract"
 	"github.com/anchorline/anchorline/chaincode/internal/ledgertest"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // documentedPayloads are the fields beside the common ones, by event, as docs/chaincode.md says.
-func documentedPayloads(t testing.TB) map[string]string {
-	payloads := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| `([a-z]+)`").FindAllStringSubmatch(section(t, "Events"), -1) {
-		payloads[row[1]] = row[2]
+func documentedPayloads(t testing.TB) map[string][]string {
+	payloads := map[string][]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| `([a-z]+)`(?:, `([a-z]+)`)?").FindAllStringSubmatch(section(t, "Events"), -1) {
+		payloads[row[1]] = slices.DeleteFunc(row[2:], func(field string) bool { return field == "" })
 	}
 	return payloads
 }
@@ -51,11 +53,11 @@ func TestEveryEventArrivesAsTheDocumentationSays(t *testing.T) {
 		for name := range fields {
 			names = append(names, name)
 		}
-		require.ElementsMatch(t, slices.Concat(commonFields(), []string{payloads[e.Name]}), names, e.Name)
+		require.ElementsMatch(t, slices.Concat(commonFields(), payloads[e.Name]), names, e.Name)
 
-		event := decode[contract.Event](t, string(e.Payload))
+		event := decode[call.Event](t, string(e.Payload))
 		require.Equal(t, e.Name, event.Name)
-		require.Equal(t, contract.EventType, event.Type)
+		require.Equal(t, call.EventType, event.Type)
 		require.Equal(t, record.Version, event.Version)
 		require.Equal(t, changedID(event), event.ID, e.Name)
 		require.Contains(t, []string{"Org1MSP", "Org2MSP"}, event.Owner, e.Name)
@@ -71,13 +73,13 @@ func TestEveryEventArrivesAsTheDocumentationSays(t *testing.T) {
 		}
 	}
 	require.Len(t, payloads, len(seen), "the documentation has no other events")
-	for id, device := range lastDevices(t, events) {
-		require.Equal(t, string(w.ledger.Value(record.DeviceKey(id))), device, "an event carries the record as it is stored")
+	for device, stored := range lastDevices(t, events) {
+		require.Equal(t, string(w.ledger.Value(record.DeviceKey(device))), stored, "an event carries the record as it is stored")
 	}
 }
 
 // changedID is the id of what an event is about, as the documentation says.
-func changedID(e contract.Event) string {
+func changedID(e call.Event) string {
 	switch {
 	case e.Device != nil:
 		return e.Device.ID
@@ -88,9 +90,9 @@ func changedID(e contract.Event) string {
 	case e.Stream != nil:
 		return e.Stream.ID
 	case e.Anchor != nil:
-		return e.Anchor.Anchor.Stream
+		return e.Anchor.Anchor.Stream.ID
 	case e.Equivocation != nil:
-		return e.Equivocation.Stream
+		return e.Equivocation.Stream.ID
 	case e.Grant != nil:
 		return string(e.Grant.Role)
 	case e.Policy != nil:
@@ -102,14 +104,18 @@ func changedID(e contract.Event) string {
 	}
 }
 
-// lastDevices are the devices in the events, by id, as the last event has each.
-func lastDevices(t testing.TB, events []ledgertest.Event) map[string]string {
-	devices := map[string]string{}
+// lastDevices are the devices in the events, by name, as the last event has each.
+func lastDevices(t testing.TB, events []ledgertest.Event) map[name.Name]string {
+	devices := map[name.Name]string{}
 	for _, e := range events {
-		if d := decode[contract.Event](t, string(e.Payload)).Device; d != nil {
+		event := decode[call.Event](t, string(e.Payload))
+		for _, d := range []*record.Device{event.Device, event.Former} {
+			if d == nil {
+				continue
+			}
 			text, err := record.Encode(d)
 			require.NoError(t, err)
-			devices[d.ID] = string(text)
+			devices[d.Name()] = string(text)
 		}
 	}
 	require.NotEmpty(t, devices)

@@ -20,6 +20,7 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // world is a channel of two organisations with the chaincode on it: in memory, or on the network
@@ -89,8 +90,14 @@ func (w *world) sameAgain(cc *contract.Chaincode, p ledgertest.Proposal) {
 	require.Equal(w.t, string(p.Response.GetPayload()), string(again.Response.GetPayload()))
 }
 
-// refused proposes a transaction that must be refused with a code and returns the message.
+// refused proposes a transaction that must be refused with a code and returns the refusal's text.
 func (w *world) refused(code record.Code, as ledgertest.Identity, function string, args ...any) string {
+	w.t.Helper()
+	return w.refusal(code, as, function, args...).Error()
+}
+
+// refusal is refused that returns the error as a client reads it.
+func (w *world) refusal(code record.Code, as ledgertest.Identity, function string, args ...any) *record.Error {
 	w.t.Helper()
 	texts := []string{function}
 	for _, arg := range args {
@@ -100,9 +107,10 @@ func (w *world) refused(code record.Code, as ledgertest.Identity, function strin
 	e, coded := record.ParseError(p.Response.GetMessage())
 	require.True(w.t, coded, "%s answered %d %q", function, p.Response.GetStatus(), p.Response.GetMessage())
 	require.Equal(w.t, code, e.Code, e.Message)
+	require.Equal(w.t, p.Response.GetMessage(), e.Error())
 	require.Empty(w.t, p.Response.GetPayload())
 	require.Empty(w.t, p.Stub.EventName)
-	return e.Message
+	return e
 }
 
 // query evaluates a call that must succeed and must not write.
@@ -191,9 +199,14 @@ func (w *world) rotation(id, msp string, old, next cose.Signer) object {
 	}
 }
 
+// acceptance is a valid request to take over a device of another organisation under its own id.
+func (w *world) acceptance(from name.Name, msp string, signer cose.Signer) object {
+	return object{"from": from, "key": signer.Key().Text(), "proof": possession(w.t, signer, from.ID, msp, w.ledger.Channel)}
+}
+
 // streamRotation is a valid request to rotate a stream's key, authorised by the old one.
 func (w *world) streamRotation(id, msp string, old, next cose.Signer) object {
-	s := reading.Subject{Kind: reading.StreamKey, ID: id, Owner: msp, Channel: w.ledger.Channel}
+	s := reading.Subject{Kind: reading.StreamKey, Name: name.New(msp, id), Channel: w.ledger.Channel}
 	return object{
 		"id": id, "key": next.Key().Text(), "proof": possessionOf(w.t, next, s), "authorization": authorizationOf(w.t, old, next, s),
 	}
@@ -209,11 +222,23 @@ func (w *world) stream(bridge ledgertest.Identity, id string) cose.Signer {
 	return signer
 }
 
-// anchor is the n-th anchor of a stream.
+// our is the name of a record of organisation 1, their of organisation 2.
+func our(id string) name.Name   { return name.New("Org1MSP", id) }
+func their(id string) name.Name { return name.New("Org2MSP", id) }
+
+// hashOf is the hash of an anchor.
+func hashOf(t testing.TB, a record.Anchor) string {
+	t.Helper()
+	hash, err := a.HashText()
+	require.NoError(t, err)
+	return hash
+}
+
+// anchor is the n-th anchor of a stream of organisation 1.
 func anchor(stream string, number uint64, previous string) record.Anchor {
 	return record.Anchor{
 		Type: record.AnchorType, Version: record.Version,
-		Stream: stream, Number: number, Previous: previous, Root: strings.Repeat("5", 64), Size: 2,
+		Stream: our(stream), Number: number, Previous: previous, Root: strings.Repeat("5", 64), Size: 2,
 		BridgeTime: record.Span{First: 1_700_000_000_000, Last: 1_700_000_000_100},
 		DeviceTime: record.Span{First: 1_700_000_000_000, Last: 1_700_000_000_050},
 		Counts:     map[string]uint64{record.DeviceSigned: 2},
@@ -231,13 +256,13 @@ func canonical(t testing.TB, a record.Anchor) string {
 // possession is the proof that signer's key is held, as an argument.
 func possession(t testing.TB, signer cose.Signer, id, msp, channel string) string {
 	t.Helper()
-	return possessionOf(t, signer, reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: msp, Channel: channel})
+	return possessionOf(t, signer, reading.Subject{Kind: reading.DeviceKey, Name: name.New(msp, id), Channel: channel})
 }
 
 // streamPossession is the same of a stream's key.
 func streamPossession(t testing.TB, signer cose.Signer, id, msp, channel string) string {
 	t.Helper()
-	return possessionOf(t, signer, reading.Subject{Kind: reading.StreamKey, ID: id, Owner: msp, Channel: channel})
+	return possessionOf(t, signer, reading.Subject{Kind: reading.StreamKey, Name: name.New(msp, id), Channel: channel})
 }
 
 func possessionOf(t testing.TB, signer cose.Signer, s reading.Subject) string {
@@ -250,7 +275,7 @@ func possessionOf(t testing.TB, signer cose.Signer, s reading.Subject) string {
 // authorization is the old key's consent to the next, as an argument.
 func authorization(t testing.TB, old, next cose.Signer, id, msp, channel string) string {
 	t.Helper()
-	return authorizationOf(t, old, next, reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: msp, Channel: channel})
+	return authorizationOf(t, old, next, reading.Subject{Kind: reading.DeviceKey, Name: name.New(msp, id), Channel: channel})
 }
 
 func authorizationOf(t testing.TB, old, next cose.Signer, s reading.Subject) string {

@@ -53,7 +53,7 @@ func TestNothingThatIsProposedEndsTheChaincode(t *testing.T) {
 			}
 		}
 	}
-	w.query(w.admin2, "devices:Get", "pump-1")
+	w.query(w.admin2, "devices:Get", "Org1MSP/pump-1")
 	require.Equal(t, before, w.processes(), "the same processes as before")
 }
 
@@ -81,8 +81,12 @@ func TestEveryChangeIsTheSameBytesOnEveryInstance(t *testing.T) {
 	for _, p := range permissions() {
 		function, _, _ := strings.Cut(p.function, " ")
 		role := strings.Fields(p.own)[0]
-		request := s.request(p.function, record.Active, "Org1MSP")
-		proposal := s.ledger.Propose(s.cc, s.people["Org1MSP"][role], function, request)
+		msp := "Org1MSP"
+		if function == "devices:Accept" {
+			msp = "Org2MSP" // to which the device is offered
+		}
+		request := s.request(p.function, record.Active, msp)
+		proposal := s.ledger.Propose(s.cc, s.people[msp][role], function, request)
 		require.Empty(t, proposal.Response.GetMessage(), p.function)
 		for range fewer(10, 1) {
 			fresh, err := contract.New()

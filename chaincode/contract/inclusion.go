@@ -10,7 +10,9 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
@@ -20,27 +22,6 @@ import (
 // receiptTag is the first byte of a receipt: CBOR tag 18. An inclusion proof is an array and
 // starts otherwise.
 const receiptTag = 0xd2
-
-// inclusion is the result of VerifyInclusion.
-type inclusion struct {
-	Stream string `json:"stream"`
-	Number uint64 `json:"number"`
-	// Hash is the anchor hash, TxID the transaction that anchored.
-	Hash string `json:"hash"`
-	TxID string `json:"txId"`
-	// Included is true when the proof leads from the reading to the anchored root.
-	Included bool `json:"included"`
-	// Reason says why not.
-	Reason string `json:"reason,omitempty"`
-	// Device, Sequence and DeviceTime are what the reading says of itself.
-	Device     string `json:"device"`
-	Sequence   uint64 `json:"sequence"`
-	DeviceTime int64  `json:"deviceTime"`
-	// Signed is true when one of the keys that the ledger has of this device made the reading's
-	// signature; Key is its id.
-	Signed bool   `json:"signed"`
-	Key    string `json:"key,omitempty"`
-}
 
 // inclusionPath is [tree-size, leaf-index, [* hash]], the inclusion proof of RFC 9942.
 type inclusionPath struct {
@@ -52,92 +33,116 @@ type inclusionPath struct {
 
 // verifyInclusion handles VerifyInclusion. What is malformed is refused; what is well-formed but
 // does not fit is answered with the reason.
-func verifyInclusion(tx *transaction, stream, numberText, readingText, proofText string) (inclusion, error) {
+func verifyInclusion(tx *transaction, streamText, numberText, readingText, proofText string) (call.Inclusion, error) {
+	stream, err := parseName("stream", streamText)
+	if err != nil {
+		return call.Inclusion{}, err
+	}
 	number, err := parseNumber("number", numberText)
 	if err != nil {
-		return inclusion{}, err
+		return call.Inclusion{}, err
 	}
 	leaf, err := decodeBytes(readingText)
 	if err != nil {
-		return inclusion{}, invalid("reading", err)
+		return call.Inclusion{}, invalid("reading", err)
 	}
 	parsed, err := reading.Parse(leaf)
 	if err != nil {
-		return inclusion{}, invalid("reading", err)
+		return call.Inclusion{}, invalid("reading", err)
 	}
 	proof, err := decodeBytes(proofText)
 	if err != nil {
-		return inclusion{}, invalid("proof", err)
+		return call.Inclusion{}, invalid("proof", err)
 	}
 	entry, err := tx.anchor(stream, number)
 	if err != nil {
-		return inclusion{}, err
+		return call.Inclusion{}, err
 	}
 	claims := parsed.Claims()
-	result := inclusion{
+	result := call.Inclusion{
 		Stream: stream, Number: number, Hash: entry.Hash, TxID: entry.TxID,
 		Device: claims.Device, Sequence: claims.Sequence, DeviceTime: claims.Time,
 	}
-	reason, err := tx.checkProof(entry, leaf, proof)
-	if err != nil {
-		return inclusion{}, err
+	if err := tx.checkProof(&result, entry, leaf, proof); err != nil {
+		return call.Inclusion{}, err
 	}
-	result.Included, result.Reason = reason == "", reason
-	result.Key, result.Signed, err = tx.signingKey(parsed)
-	return result, err
+	return result, tx.checkSignature(&result, entry, parsed)
 }
 
-// checkProof returns why the proof does not show that the leaf is in the anchored batch, ""
-// when it does.
-func (tx *transaction) checkProof(entry record.AnchorEntry, leaf, proof []byte) (string, error) {
+// checkProof says whether the leaf is in the anchored batch, and of a receipt whether it is the
+// stream's word. The path to the anchored root stands on its own.
+func (tx *transaction) checkProof(result *call.Inclusion, entry record.AnchorEntry, leaf, proof []byte) error {
 	if len(proof) > 0 && proof[0] == receiptTag {
-		return tx.checkReceipt(entry, leaf, proof)
+		r, err := receipt.Parse(proof)
+		if err != nil {
+			return invalid("proof", err)
+		}
+		result.Reason = checkPath(entry, leaf, r.Size, r.Index, r.Path)
+		result.Included = result.Reason == ""
+		result.Receipt, err = tx.checkReceipt(entry, leaf, r)
+		return err
 	}
 	path, hashes, err := parsePath(proof)
 	if err != nil {
-		return "", invalid("proof", err)
+		return invalid("proof", err)
 	}
-	return checkPath(entry, leaf, path.Size, path.Index, hashes), nil
+	result.Reason = checkPath(entry, leaf, path.Size, path.Index, hashes)
+	result.Included = result.Reason == ""
+	return nil
 }
 
-// checkReceipt is checkProof of a receipt. Its signature is verified as well.
-func (tx *transaction) checkReceipt(entry record.AnchorEntry, leaf, proof []byte) (string, error) {
-	r, err := receipt.Parse(proof)
-	if err != nil {
-		return "", invalid("proof", err)
-	}
-	if r.Claims.Stream != entry.Anchor.Stream || r.Claims.Number != entry.Anchor.Number {
-		return fmt.Sprintf("the receipt is for number %d of stream %q", r.Claims.Number, r.Claims.Stream), nil
-	}
-	if hash := fmt.Sprintf("%x", r.Claims.Anchor); hash != entry.Hash {
-		return fmt.Sprintf("the receipt names the anchor %s; report it by anchors:ReportEquivocation", hash), nil
-	}
-	if reason := checkPath(entry, leaf, r.Size, r.Index, r.Path); reason != "" {
-		return reason, nil
-	}
-	if reason, err := tx.checkClaims(entry, r.Claims); reason != "" || err != nil {
-		return reason, err
+// checkReceipt says whether the stream stands for the receipt, and why not.
+func (tx *transaction) checkReceipt(entry record.AnchorEntry, leaf []byte, r *receipt.Receipt) (*call.ReceiptCheck, error) {
+	reason, err := tx.checkClaims(entry, r.Claims)
+	if err != nil || reason != "" {
+		return &call.ReceiptCheck{Reason: reason}, err
 	}
 	s, err := tx.stream(entry.Anchor.Stream)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	stored, known := record.FindKey(s.Keys, r.KeyID.String())
-	if !known {
-		return fmt.Sprintf("the receipt is signed by key %s, which is not the stream's", r.KeyID), nil
+	verdict := standing.Stream(s, r.KeyID.String(), receiptMoment(r), nil)
+	check := &call.ReceiptCheck{Standing: &verdict}
+	if !verdict.Trusted() {
+		check.Reason = why(verdict)
+		return check, nil
 	}
-	key, err := cose.ParseKeyText(stored.Public)
+	key, err := streamKey(s, r.KeyID)
 	if err != nil {
-		return "", record.Errorf(record.Internal, "key %s of stream %q: %v", stored.ID, s.ID, err)
+		return nil, err
 	}
 	if err := r.Verify(key, leaf); err != nil {
-		return err.Error(), nil
+		check.Reason = err.Error()
+		return check, nil
 	}
-	return "", nil
+	check.Verified = true
+	return check, nil
 }
 
-// checkClaims returns what a receipt says that the ledger knows otherwise. The block's number is
-// not compared: a chaincode does not know it.
+// receiptMoment is the moment that a receipt states.
+func receiptMoment(r *receipt.Receipt) record.Moment {
+	return record.Moment{Time: r.Claims.LedgerTime, Tx: hex.EncodeToString(r.Claims.Transaction[:])}
+}
+
+// why says why a key is not trusted.
+func why(v standing.Verdict) string {
+	if v.Stood() && v.Repudiated != nil {
+		return fmt.Sprintf("%s disowned it at %s from %s on: %s", v.Repudiated.By, clock(v.Repudiated.At.Time), clock(v.Repudiated.Since), v.Repudiated.Reason)
+	}
+	return v.Detail
+}
+
+// streamKey is a key of a stream that is known to be there.
+func streamKey(s record.Stream, id cose.KeyID) (cose.Key, error) {
+	stored, _ := record.FindKey(s.Keys, id.String())
+	key, err := cose.ParseKeyText(stored.Public)
+	if err != nil {
+		return cose.Key{}, record.Errorf(record.Internal, "key %s of stream %s: %v", id, s.Name(), err)
+	}
+	return key, nil
+}
+
+// checkClaims returns what a receipt says that the ledger knows otherwise.
 func (tx *transaction) checkClaims(entry record.AnchorEntry, c receipt.Claims) (string, error) {
 	here, err := tx.ledgerName()
 	if err != nil {
@@ -146,6 +151,10 @@ func (tx *transaction) checkClaims(entry record.AnchorEntry, c receipt.Claims) (
 	switch {
 	case c.Ledger != here:
 		return fmt.Sprintf("the receipt is of the ledger %.100q; this is %q", c.Ledger, here), nil
+	case c.Stream != entry.Anchor.Stream || c.Number != entry.Anchor.Number:
+		return fmt.Sprintf("the receipt is for number %d of stream %s", c.Number, c.Stream), nil
+	case hex.EncodeToString(c.Anchor[:]) != entry.Hash:
+		return fmt.Sprintf("the receipt names the anchor %x; report it by anchors:ReportEquivocation", c.Anchor), nil
 	case hex.EncodeToString(c.Transaction[:]) != entry.TxID:
 		return fmt.Sprintf("the receipt names the transaction %x; the anchor's is %s", c.Transaction, entry.TxID), nil
 	case c.LedgerTime != entry.LedgerTime:
@@ -153,6 +162,39 @@ func (tx *transaction) checkClaims(entry record.AnchorEntry, c receipt.Claims) (
 	default:
 		return "", nil
 	}
+}
+
+// checkSignature says whether a key of the reading's device made its signature, and what that key was
+// worth at the ledger time of the anchor.
+func (tx *transaction) checkSignature(result *call.Inclusion, entry record.AnchorEntry, r *reading.Reading) error {
+	d, err := tx.device(r.Claims().Device)
+	if record.CodeOf(err) == record.NotFound {
+		result.SignatureReason = fmt.Sprintf("device %s is not registered", r.Claims().Device)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	id := r.KeyID().String()
+	verdict := standing.Device(d, id, record.Moment{Time: entry.LedgerTime, Tx: entry.TxID}, nil)
+	result.Standing = &verdict
+	if stored, known := record.FindKey(d.Keys, id); known {
+		key, err := cose.ParseKeyText(stored.Public)
+		if err != nil {
+			return record.Errorf(record.Internal, "key %s of device %s: %v", stored.ID, d.Name(), err)
+		}
+		if err := r.Verify(key); err != nil {
+			result.SignatureReason = err.Error()
+			return nil
+		}
+		result.Key = stored.ID
+	}
+	if !verdict.Stood() {
+		result.SignatureReason = verdict.Detail
+		return nil
+	}
+	result.Signed = true
+	return nil
 }
 
 // checkPath returns why a path does not lead from the leaf to the anchored root.
@@ -194,27 +236,4 @@ func parsePath(data []byte) (inclusionPath, []merkle.Hash, error) {
 		hashes[i] = merkle.Hash(hash)
 	}
 	return path, hashes, nil
-}
-
-// signingKey finds the key of the reading's device that made its signature.
-func (tx *transaction) signingKey(r *reading.Reading) (id string, signed bool, err error) {
-	d, err := tx.device(r.Claims().Device)
-	if record.CodeOf(err) == record.NotFound {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, err
-	}
-	stored, known := record.FindKey(d.Keys, r.KeyID().String())
-	if !known {
-		return "", false, nil
-	}
-	key, err := cose.ParseKeyText(stored.Public)
-	if err != nil {
-		return "", false, record.Errorf(record.Internal, "key %s of device %q: %v", stored.ID, d.ID, err)
-	}
-	if r.Verify(key) != nil {
-		return "", false, nil
-	}
-	return stored.ID, true, nil
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"github.com/stretchr/testify/require"
 
-	"github.com/anchorline/anchorline/chaincode/contract"
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/internal/ledgertest"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
@@ -47,7 +48,7 @@ func (b *batch) fill(t testing.TB, device cose.Signer, size int) {
 	t.Helper()
 	var leaves []merkle.Hash
 	for i := range size {
-		signed, err := reading.Sign(device, reading.Claims{Device: "pump-1", Sequence: uint64(i + 1), Time: 1_700_000_000_000},
+		signed, err := reading.Sign(device, reading.Claims{Device: our("pump-1"), Subject: "pump-1", Sequence: uint64(i + 1), Time: 1_700_000_000_000},
 			cose.ContentFormat(110), []byte(`[{"n":"t","v":21}]`))
 		require.NoError(t, err)
 		b.readings = append(b.readings, signed)
@@ -64,9 +65,11 @@ func (b batch) claims(t testing.TB) receipt.Claims {
 	t.Helper()
 	tx, err := hex.DecodeString(b.entry.TxID)
 	require.NoError(t, err)
+	hash, err := b.anchor.Hash()
+	require.NoError(t, err)
 	return receipt.Claims{
-		Stream: "bridge-1", Ledger: b.ledger, Number: 1, Anchor: b.anchor.Hash(),
-		Transaction: [32]byte(tx), Block: 5, LedgerTime: b.entry.LedgerTime,
+		Stream: our("bridge-1"), Ledger: b.ledger, Number: 1, Anchor: hash,
+		Transaction: [32]byte(tx), LedgerTime: b.entry.LedgerTime,
 	}
 }
 
@@ -94,21 +97,6 @@ func (b batch) path(t testing.TB, size, i uint64) []byte {
 	return data
 }
 
-// inclusion is what anchors:VerifyInclusion answers.
-type inclusion struct {
-	Stream     string `json:"stream"`
-	Number     uint64 `json:"number"`
-	Hash       string `json:"hash"`
-	TxID       string `json:"txId"`
-	Included   bool   `json:"included"`
-	Reason     string `json:"reason"`
-	Device     string `json:"device"`
-	Sequence   uint64 `json:"sequence"`
-	DeviceTime int64  `json:"deviceTime"`
-	Signed     bool   `json:"signed"`
-	Key        string `json:"key"`
-}
-
 func b64(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
 func TestEveryReadingOfABatchIsIncludedByReceiptAndByBareProof(t *testing.T) {
@@ -116,12 +104,14 @@ func TestEveryReadingOfABatchIsIncludedByReceiptAndByBareProof(t *testing.T) {
 		w := newWorld(t)
 		b := w.anchoredBatch(size)
 		for i, r := range b.readings {
-			for _, proof := range [][]byte{b.receipt(t, b.stream, b.claims(t), uint64(i)), b.path(t, uint64(size), uint64(i))} {
-				answer := decode[inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "bridge-1", "1", b64(r), b64(proof)))
+			for n, proof := range [][]byte{b.receipt(t, b.stream, b.claims(t), uint64(i)), b.path(t, uint64(size), uint64(i))} {
+				answer := decode[call.Inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "Org1MSP/bridge-1", "1", b64(r), b64(proof)))
 				require.True(t, answer.Included, answer.Reason)
 				require.Empty(t, answer.Reason)
+				require.Equal(t, n == 0, answer.Receipt != nil && answer.Receipt.Verified)
 				require.True(t, answer.Signed)
-				require.Equal(t, "pump-1", answer.Device)
+				require.Equal(t, standing.OK, answer.Standing.Reason)
+				require.Equal(t, our("pump-1"), answer.Device)
 				require.Equal(t, uint64(i+1), answer.Sequence)
 				require.Equal(t, b.entry.Hash, answer.Hash)
 				require.Equal(t, b.entry.TxID, answer.TxID)
@@ -134,30 +124,49 @@ func TestAReadingThatIsNotInTheBatchIsNotIncluded(t *testing.T) {
 	w := newWorld(t)
 	b := w.anchoredBatch(5)
 	stranger := newSigner(t, "EdDSA")
-	foreign, err := reading.Sign(stranger, reading.Claims{Device: "pump-9", Sequence: 1, Time: 1}, cose.ContentFormat(110), nil)
+	foreign, err := reading.Sign(stranger, reading.Claims{Device: our("pump-9"), Subject: "pump-9", Sequence: 1, Time: 1}, cose.ContentFormat(110), nil)
 	require.NoError(t, err)
-	otherNumber, otherAnchor := b.claims(t), b.claims(t)
-	otherNumber.Number, otherAnchor.Anchor[0] = 2, otherAnchor.Anchor[0]^1
 	for name, c := range map[string]struct {
 		reading, proof []byte
 		reason         string
 	}{
-		"another reading":               {b.readings[1], b.path(t, 5, 0), "lead to the root"},
-		"a foreign reading":             {foreign, b.path(t, 5, 0), "lead to the root"},
-		"another size":                  {b.readings[0], b.path(t, 6, 0), "batch of 6"},
-		"a receipt of another reading":  {b.readings[1], b.receipt(t, b.stream, b.claims(t), 0), "lead to the root"},
-		"a receipt of another number":   {b.readings[0], b.receipt(t, b.stream, otherNumber, 0), "number 2"},
-		"a receipt over another anchor": {b.readings[0], b.receipt(t, b.stream, otherAnchor, 0), "ReportEquivocation"},
-		"a receipt by a stranger":       {b.readings[0], b.receipt(t, stranger, b.claims(t), 0), "not the stream's"},
+		"another reading":              {b.readings[1], b.path(t, 5, 0), "lead to the root"},
+		"a foreign reading":            {foreign, b.path(t, 5, 0), "lead to the root"},
+		"another size":                 {b.readings[0], b.path(t, 6, 0), "batch of 6"},
+		"a receipt of another reading": {b.readings[1], b.receipt(t, b.stream, b.claims(t), 0), "lead to the root"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := decode[inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "bridge-1", "1", b64(c.reading), b64(c.proof)))
+			answer := decode[call.Inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "Org1MSP/bridge-1", "1", b64(c.reading), b64(c.proof)))
 			require.False(t, answer.Included)
 			require.Contains(t, answer.Reason, c.reason)
 		})
 	}
-	answer := decode[inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "bridge-1", "1", b64(foreign), b64(b.path(t, 5, 0))))
+	answer := decode[call.Inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "Org1MSP/bridge-1", "1", b64(foreign), b64(b.path(t, 5, 0))))
 	require.False(t, answer.Signed)
+	require.Contains(t, answer.SignatureReason, "not registered")
+}
+
+func TestAReceiptThatIsNotTheStreamsWordLeavesThePathAsItIs(t *testing.T) {
+	w := newWorld(t)
+	b := w.anchoredBatch(5)
+	otherNumber, otherAnchor := b.claims(t), b.claims(t)
+	otherNumber.Number, otherAnchor.Anchor[0] = 2, otherAnchor.Anchor[0]^1
+	for name, c := range map[string]struct {
+		receipt []byte
+		reason  string
+	}{
+		"of another number":   {b.receipt(t, b.stream, otherNumber, 0), "number 2"},
+		"over another anchor": {b.receipt(t, b.stream, otherAnchor, 0), "ReportEquivocation"},
+		"by a stranger":       {b.receipt(t, newSigner(t, "EdDSA"), b.claims(t), 0), "not a key of stream"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := decode[call.Inclusion](t, w.query(w.admin2, "anchors:VerifyInclusion", "Org1MSP/bridge-1", "1", b64(b.readings[0]), b64(c.receipt)))
+			require.True(t, answer.Included)
+			require.True(t, answer.Signed)
+			require.False(t, answer.Receipt.Verified)
+			require.Contains(t, answer.Receipt.Reason, c.reason)
+		})
+	}
 }
 
 func TestMalformedReadingsAndProofsAreRefused(t *testing.T) {
@@ -165,19 +174,20 @@ func TestMalformedReadingsAndProofsAreRefused(t *testing.T) {
 	b := w.anchoredBatch(2)
 	r, p := b64(b.readings[0]), b64(b.path(t, 2, 0))
 	for _, args := range [][]any{
-		{"bridge-1", "1", "", p},
-		{"bridge-1", "1", "!", p},
-		{"bridge-1", "1", b64([]byte("hello")), p},
-		{"bridge-1", "1", r, ""},
-		{"bridge-1", "1", r, b64([]byte{0x83, 0x01})},
-		{"bridge-1", "1", r, b64([]byte{0x83, 0x02, 0x00, 0x81, 0x41, 0x00})},
-		{"bridge-1", "1", r, b64(append([]byte{0x83, 0x18, 0x02}, b.path(t, 2, 0)[2:]...))},
-		{"bridge-1", "1", r, b64([]byte{0xd2, 0x84})},
-		{"bridge-1", "x", r, p},
+		{"Org1MSP/bridge-1", "1", "", p},
+		{"Org1MSP/bridge-1", "1", "!", p},
+		{"Org1MSP/bridge-1", "1", b64([]byte("hello")), p},
+		{"Org1MSP/bridge-1", "1", r, ""},
+		{"Org1MSP/bridge-1", "1", r, b64([]byte{0x83, 0x01})},
+		{"Org1MSP/bridge-1", "1", r, b64([]byte{0x83, 0x02, 0x00, 0x81, 0x41, 0x00})},
+		{"Org1MSP/bridge-1", "1", r, b64(append([]byte{0x83, 0x18, 0x02}, b.path(t, 2, 0)[2:]...))},
+		{"Org1MSP/bridge-1", "1", r, b64([]byte{0xd2, 0x84})},
+		{"Org1MSP/bridge-1", "x", r, p},
+		{"bridge-1", "1", r, p},
 	} {
 		w.refused(record.InvalidArgument, w.admin1, "anchors:VerifyInclusion", args...)
 	}
-	w.refused(record.NotFound, w.admin1, "anchors:VerifyInclusion", "bridge-1", "2", r, p)
+	w.refused(record.NotFound, w.admin1, "anchors:VerifyInclusion", "Org1MSP/bridge-1", "2", r, p)
 }
 
 func TestAReceiptOverAnotherAnchorIsEvidenceThatStaysOnTheLedger(t *testing.T) {
@@ -195,7 +205,7 @@ func TestAReceiptOverAnotherAnchorIsEvidenceThatStaysOnTheLedger(t *testing.T) {
 	require.Equal(t, hex.EncodeToString(lie.Anchor[:]), report.Claimed)
 	require.Equal(t, "Org2MSP", report.By)
 	events := w.ledger.Events()
-	require.Equal(t, contract.EquivocationReported, events[len(events)-1].Name)
+	require.Equal(t, call.EquivocationReported, events[len(events)-1].Name)
 	p := w.ledger.Propose(w.cc, auditor, "anchors:ReportEquivocation", text(t, request))
 	require.Empty(t, p.Response.GetMessage())
 	require.Empty(t, p.Stub.Writes)
@@ -205,7 +215,7 @@ func TestAReceiptOverAnotherAnchorIsEvidenceThatStaysOnTheLedger(t *testing.T) {
 		Bookmark      string                      `json:"bookmark"`
 	}
 	require.Equal(t, []record.EquivocationReport{report},
-		decode[list](t, w.query(w.admin1, "anchors:ListEquivocations", object{"stream": "bridge-1"})).Equivocations)
+		decode[list](t, w.query(w.admin1, "anchors:ListEquivocations", object{"stream": "Org1MSP/bridge-1"})).Equivocations)
 }
 
 func TestWhatIsNoEvidenceOfEquivocationIsRefused(t *testing.T) {
@@ -213,11 +223,10 @@ func TestWhatIsNoEvidenceOfEquivocationIsRefused(t *testing.T) {
 	b := w.anchoredBatch(3)
 	w.submit(w.admin1, "roles:Grant", object{"role": "auditor", "unit": "admin"})
 	root := b.tree.Root().String()
-	lie, elsewhere, early := b.claims(t), b.claims(t), b.claims(t)
+	lie, elsewhere := b.claims(t), b.claims(t)
 	lie.Anchor[0] ^= 1
 	elsewhere.Anchor[0] ^= 1
 	elsewhere.Ledger = "other/" + ledgertest.Chaincode
-	early.Number = 2
 	for name, c := range map[string]struct {
 		code    record.Code
 		request object
@@ -226,7 +235,6 @@ func TestWhatIsNoEvidenceOfEquivocationIsRefused(t *testing.T) {
 		"a stranger's receipt":        {record.InvalidArgument, object{"receipt": b64(b.receipt(t, newSigner(t, "EdDSA"), lie, 0)), "root": root}},
 		"a receipt of another ledger": {record.InvalidArgument, object{"receipt": b64(b.receipt(t, b.stream, elsewhere, 0)), "root": root}},
 		"another root":                {record.InvalidArgument, object{"receipt": b64(b.receipt(t, b.stream, lie, 0)), "root": strings.Repeat("0", 64)}},
-		"a number not yet anchored":   {record.NotFound, object{"receipt": b64(b.receipt(t, b.stream, early, 0)), "root": root}},
 		"nothing":                     {record.InvalidArgument, object{}},
 		"no root":                     {record.InvalidArgument, object{"receipt": "AA"}},
 		"no receipt":                  {record.InvalidArgument, object{"receipt": "AA", "root": root}},
@@ -246,10 +254,10 @@ func TestABridgeThatIsRefusedForEquivocationLeavesAnEventByReportingIt(t *testin
 	request := object{"anchor": canonical(t, other)}
 	w.refused(record.Forbidden, w.admin2, "anchors:ReportEquivocation", request)
 	report := decode[record.EquivocationReport](t, w.submit(w.bridge1, "anchors:ReportEquivocation", request))
-	require.Equal(t, other.HashText(), report.Claimed)
+	require.Equal(t, hashOf(t, other), report.Claimed)
 	require.Equal(t, &other, report.Anchor)
 	events := w.ledger.Events()
-	require.Equal(t, contract.EquivocationReported, events[len(events)-1].Name)
+	require.Equal(t, call.EquivocationReported, events[len(events)-1].Name)
 	w.refused(record.Conflict, w.bridge1, "anchors:ReportEquivocation", object{"anchor": canonical(t, b.anchor)})
 }
 
@@ -265,10 +273,11 @@ func TestAStreamsKeyIsRotatedByItsBridgeOrItsAdmin(t *testing.T) {
 		"proof": streamPossession(t, third, "bridge-1", "Org1MSP", w.ledger.Channel),
 	}
 	w.refused(record.Forbidden, w.bridge1, "anchors:RotateStreamKey", lost)
-	w.refused(record.Forbidden, w.admin2, "anchors:RotateStreamKey", lost)
+	w.refused(record.NotFound, w.admin2, "anchors:RotateStreamKey", lost)
+	w.refused(record.Forbidden, w.admin2, "anchors:RotateStreamKey", lost.with("owner", "Org1MSP"))
 	s = decode[record.Stream](t, w.submit(w.admin1, "anchors:RotateStreamKey", lost))
 	require.Equal(t, "lost", s.Keys[1].Reason)
-	require.Zero(t, s.Keys[2].Until)
+	require.Nil(t, s.Keys[2].Until)
 
 	open := func(signer cose.Signer) object {
 		return object{"id": "bridge-1", "key": signer.Key().Text(), "proof": streamPossession(t, signer, "bridge-1", "Org1MSP", w.ledger.Channel)}
@@ -287,7 +296,7 @@ func TestAStreamMovesToAnotherBridge(t *testing.T) {
 	w.refused(record.Forbidden, next, "anchors:Anchor", a)
 	move := object{"id": "bridge-1", "bridge": w.whoAmI(next).Identity}
 	w.refused(record.Forbidden, next, "anchors:SetBridge", move)
-	w.refused(record.Forbidden, w.admin2, "anchors:SetBridge", move)
+	w.refused(record.NotFound, w.admin2, "anchors:SetBridge", move)
 	w.submit(w.admin1, "anchors:SetBridge", move)
 	w.refused(record.Forbidden, w.bridge1, "anchors:Anchor", a)
 	w.submit(next, "anchors:Anchor", a)
@@ -315,14 +324,14 @@ func TestAnchorsAreListedByTheDayTheyBegan(t *testing.T) {
 			begin := day.Add(time.Duration(n-1) * time.Second).UnixMilli()
 			a.BridgeTime = record.Span{First: begin, Last: begin}
 			w.submit(w.bridge1, "anchors:Anchor", canonical(t, a))
-			previous = a.HashText()
+			previous = hashOf(t, a)
 		}
 	}
 	all := func(request object) (found []string) {
 		for bookmark := ""; ; {
 			page := decode[list](t, w.query(w.admin2, "anchors:ListByDay", request.with("bookmark", bookmark)))
 			for _, e := range page.Anchors {
-				found = append(found, fmt.Sprint(e.Anchor.Stream, "/", e.Anchor.Number))
+				found = append(found, fmt.Sprint(e.Anchor.Stream.ID, "/", e.Anchor.Number))
 			}
 			if bookmark = page.Bookmark; bookmark == "" {
 				return found
@@ -331,7 +340,7 @@ func TestAnchorsAreListedByTheDayTheyBegan(t *testing.T) {
 	}
 	require.Equal(t, []string{"s1/1", "s2/1"}, all(object{"day": "2024-02-29"}))
 	require.Equal(t, []string{"s1/2", "s1/3", "s2/2", "s2/3"}, all(object{"day": "2024-03-01", "pageSize": 1}))
-	require.Equal(t, []string{"s2/2", "s2/3"}, all(object{"day": "2024-03-01", "stream": "s2"}))
+	require.Equal(t, []string{"s2/2", "s2/3"}, all(object{"day": "2024-03-01", "stream": "Org1MSP/s2"}))
 	require.Empty(t, all(object{"day": "2024-03-02"}))
 	w.refused(record.InvalidArgument, w.admin1, "anchors:ListByDay", object{"day": "2024-02-30"})
 	type streams struct {

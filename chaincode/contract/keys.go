@@ -5,28 +5,46 @@ package contract
 import (
 	"slices"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading"
 )
 
-// rotate closes the open key at a time and appends the new one, open from then on. A key that
-// was used before is refused: what it once signed would become valid again.
-func rotate(keys []record.Key, next record.Key, at int64, reason string) ([]record.Key, error) {
+// rotated returns keys with the open one ended by this transaction and the new one of the request
+// open from then on. A key that was used before is refused: what it once signed would become valid
+// again.
+func (tx *transaction) rotated(keys []record.Key, req call.Rotation, s reading.Subject) ([]record.Key, error) {
+	next, err := proveKey(req.Key, req.Proof, s)
+	if err != nil {
+		return nil, err
+	}
+	if req.Authorization != "" {
+		if err := authorizeRotation(req.Authorization, keys, s, next); err != nil {
+			return nil, err
+		}
+	}
 	if old, used := record.FindKey(keys, next.ID); used {
 		return nil, record.Errorf(record.Conflict, "key %s was used before; take a fresh one", old.ID)
 	}
 	if len(keys) >= record.MaxKeys {
 		return nil, record.Errorf(record.Conflict, "%d keys were used, which is the most there can be", len(keys))
 	}
-	next.From = at
-	return append(closeKey(keys, at, reason), next), nil
+	if current, open := record.CurrentKey(keys); open {
+		if err := within("compromisedSince", req.CompromisedSince, current.From.Time, tx.now); err != nil {
+			return nil, err
+		}
+	}
+	now := tx.moment()
+	next.From = now
+	return append(closeKey(keys, now, req.Reason, req.CompromisedSince), next), nil
 }
 
-// closeKey returns keys with the open one ended at a time, for a reason.
-func closeKey(keys []record.Key, at int64, reason string) []record.Key {
+// closeKey returns keys with the open one ended, for a reason unless it named its successor itself.
+func closeKey(keys []record.Key, at record.Moment, reason string, compromisedSince int64) []record.Key {
 	closed := slices.Clone(keys)
 	if _, open := record.CurrentKey(closed); open {
 		last := &closed[len(closed)-1]
-		last.Until, last.Reason = at, reason
+		last.Until, last.Reason, last.CompromisedSince = &at, reason, compromisedSince
 	}
 	return closed
 }

@@ -8,79 +8,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
-
-// Limits of a device's certificate chain.
-const (
-	// maxChain is the number of certificates from the device's to below the manufacturer's.
-	maxChain = 4
-	// maxCertificate is the length in characters of the longest certificate argument.
-	maxCertificate = 8192
-)
-
-// manufacturerRequest is the request of AddManufacturer.
-type manufacturerRequest struct {
-	Name        string `json:"name"`
-	Certificate string `json:"certificate"`
-	DeviceType  string `json:"deviceType,omitempty"`
-}
-
-func (r manufacturerRequest) validate() error {
-	if r.Certificate == "" {
-		return missing("certificate")
-	}
-	return record.First(
-		record.CheckName("name", r.Name),
-		record.CheckText("certificate", r.Certificate, maxCertificate),
-		optional("deviceType", r.DeviceType, record.CheckName),
-	)
-}
-
-// nameRequest is the request of RemoveManufacturer.
-type nameRequest struct {
-	Name string `json:"name"`
-}
-
-func (r nameRequest) validate() error { return record.CheckName("name", r.Name) }
-
-// enrolRequest is the request of Enrol. Everything in it is signed by the device's key, by the
-// chain of certificates, or fixed by the manufacturer's record, so that whoever carries it
-// cannot change it.
-type enrolRequest struct {
-	// ID is the subject's common name or serial number in the device's certificate.
-	ID string `json:"id"`
-	// Owner is the MSP ID of the organisation that the device joins.
-	Owner string `json:"owner"`
-	// Manufacturer is what the owner calls the manufacturer.
-	Manufacturer string `json:"manufacturer"`
-	// Chain are the certificates in base64url DER: the device's own first, the manufacturer's
-	// left out.
-	Chain []string `json:"chain"`
-	// Proof is a proof of possession of the key in the device's certificate.
-	Proof string `json:"proof"`
-}
-
-func (r enrolRequest) validate() error {
-	if n := len(r.Chain); n == 0 || n > maxChain {
-		return fmt.Errorf("field \"chain\": must have 1 to %d certificates", maxChain)
-	}
-	for i, certificate := range r.Chain {
-		if err := record.CheckText(fmt.Sprintf("chain[%d]", i), certificate, maxCertificate); err != nil {
-			return err
-		}
-	}
-	return record.First(
-		record.CheckName("id", r.ID),
-		record.CheckMSP("owner", r.Owner),
-		record.CheckName("manufacturer", r.Manufacturer),
-		checkToken("proof", r.Proof),
-	)
-}
 
 // addManufacturer handles AddManufacturer. A removed one may be added again.
-func addManufacturer(tx *transaction, req manufacturerRequest) (record.Manufacturer, error) {
+func addManufacturer(tx *transaction, req call.Manufacturer) (record.Manufacturer, error) {
 	if err := tx.require(record.Registrar); err != nil {
 		return record.Manufacturer{}, err
 	}
@@ -104,13 +39,13 @@ func addManufacturer(tx *transaction, req manufacturerRequest) (record.Manufactu
 	m = record.Manufacturer{
 		Type: record.ManufacturerType, Version: record.Version,
 		Owner: tx.caller.MSP, Name: req.Name, Certificate: req.Certificate, DeviceType: req.DeviceType,
-		Active: true, Added: tx.now, Updated: tx.after(m.Updated),
+		Active: true, Added: tx.now, Updated: tx.now,
 	}
-	return tx.changeManufacturer(ManufacturerAdded, m)
+	return tx.changeManufacturer(call.ManufacturerAdded, m)
 }
 
 // removeManufacturer handles RemoveManufacturer. The devices that it brought stay.
-func removeManufacturer(tx *transaction, req nameRequest) (record.Manufacturer, error) {
+func removeManufacturer(tx *transaction, req call.ManufacturerName) (record.Manufacturer, error) {
 	if err := tx.require(record.Registrar); err != nil {
 		return record.Manufacturer{}, err
 	}
@@ -124,27 +59,28 @@ func removeManufacturer(tx *transaction, req nameRequest) (record.Manufacturer, 
 	if !m.Active {
 		return m, nil
 	}
-	m.Active, m.Updated = false, tx.after(m.Updated)
-	return tx.changeManufacturer(ManufacturerRemoved, m)
+	m.Active, m.Updated = false, tx.now
+	return tx.changeManufacturer(call.ManufacturerRemoved, m)
 }
 
 // manufacturer reads a manufacturer and reports whether there is one.
-func (tx *transaction) manufacturer(owner, name string) (record.Manufacturer, bool, error) {
+func (tx *transaction) manufacturer(owner, id string) (record.Manufacturer, bool, error) {
 	var m record.Manufacturer
-	found, err := tx.get(record.ManufacturerKey(owner, name), &m)
+	found, err := tx.get(record.ManufacturerKey(owner, id), &m)
 	return m, found, err
 }
 
 // changeManufacturer stores a manufacturer and emits the event.
-func (tx *transaction) changeManufacturer(name string, m record.Manufacturer) (record.Manufacturer, error) {
+func (tx *transaction) changeManufacturer(event string, m record.Manufacturer) (record.Manufacturer, error) {
 	if err := tx.put(record.ManufacturerKey(m.Owner, m.Name), m, m.Owner); err != nil {
 		return record.Manufacturer{}, err
 	}
-	return m, tx.emit(Event{Name: name, ID: m.Name, Owner: m.Owner, Manufacturer: &m})
+	return m, tx.emit(call.Event{Name: event, ID: m.Name, Owner: m.Owner, Manufacturer: &m})
 }
 
 // enrol handles Enrol: zero-touch registration. A bridge of any organisation may carry it.
-func enrol(tx *transaction, req enrolRequest) (record.Device, error) {
+func enrol(tx *transaction, req call.Enrolment) (record.Device, error) {
+	device := name.New(req.Owner, req.ID)
 	if err := tx.require(record.Bridge, record.Registrar); err != nil {
 		return record.Device{}, err
 	}
@@ -159,29 +95,29 @@ func enrol(tx *transaction, req enrolRequest) (record.Device, error) {
 	if err != nil {
 		return record.Device{}, err
 	}
-	if err := provePossession(key, req.Proof, tx.deviceSubject(req.ID, req.Owner)); err != nil {
+	if err := provePossession(key, req.Proof, tx.deviceSubject(device)); err != nil {
 		return record.Device{}, err
 	}
 	// The same device again is the same key, whatever the chain above it.
-	digest, err := digest(enrolRequest{ID: req.ID, Owner: req.Owner, Manufacturer: req.Manufacturer, Proof: key.Text()})
+	digest, err := digest(call.Enrolment{ID: req.ID, Owner: req.Owner, Manufacturer: req.Manufacturer, Proof: key.Text()})
 	if err != nil {
 		return record.Device{}, err
 	}
-	known, found, err := tx.registered(req.ID, req.Owner, digest)
+	known, found, err := tx.registered(device, digest)
 	if err != nil || found {
 		return known, err
 	}
-	d := tx.newDevice(req.ID, req.Owner, storedKey(key))
+	d := tx.newDevice(device, storedKey(key))
 	d.DeviceType, d.Manufacturer, d.Registration = m.DeviceType, m.Name, digest
-	if err := tx.createDevice(d); err != nil {
+	if err := tx.putDevice(nil, d); err != nil {
 		return record.Device{}, err
 	}
-	return d, tx.emit(deviceEvent(DeviceRegistered, d))
+	return d, tx.emit(deviceEvent(call.DeviceRegistered, d))
 }
 
 // certifiedKey verifies that the chain leads to the manufacturer at a time in milliseconds and
 // that the device's certificate is for this id, and returns the key in it.
-func certifiedKey(req enrolRequest, m record.Manufacturer, now int64) (cose.Key, error) {
+func certifiedKey(req call.Enrolment, m record.Manufacturer, now int64) (cose.Key, error) {
 	ca, err := parseCertificate("certificate", m.Certificate)
 	if err != nil {
 		return cose.Key{}, record.Errorf(record.Internal, "manufacturer %q: %v", m.Name, err)
@@ -233,30 +169,9 @@ func parseCertificate(field, text string) (*x509.Certificate, error) {
 	return certificate, nil
 }
 
-// manufacturerListRequest is the request of ListManufacturers.
-type manufacturerListRequest struct {
-	Owner    string `json:"owner,omitempty"`
-	PageSize int    `json:"pageSize,omitempty"`
-	Bookmark string `json:"bookmark,omitempty"`
-}
-
-func (r manufacturerListRequest) paging() paging {
-	return paging{size: r.PageSize, bookmark: r.Bookmark}
-}
-
-func (r manufacturerListRequest) validate() error {
-	return record.First(optional("owner", r.Owner, record.CheckMSP), r.paging().check())
-}
-
-// manufacturerList is a page of manufacturers.
-type manufacturerList struct {
-	Manufacturers []record.Manufacturer `json:"manufacturers"`
-	Bookmark      string                `json:"bookmark"`
-}
-
 // listManufacturers handles ListManufacturers: of every organisation unless the request names
 // one.
-func listManufacturers(tx *transaction, req manufacturerListRequest) (manufacturerList, error) {
-	found, bookmark, err := collect[record.Manufacturer](tx, req.paging(), record.ManufacturerObject, given(req.Owner)...)
-	return manufacturerList{Manufacturers: found, Bookmark: bookmark}, err
+func listManufacturers(tx *transaction, req call.OfOwner) (call.Manufacturers, error) {
+	found, bookmark, err := collect[record.Manufacturer](tx, req.Page, record.ManufacturerObject, given(req.Owner)...)
+	return call.Manufacturers{Manufacturers: found, Bookmark: bookmark}, err
 }

@@ -16,20 +16,23 @@ import (
 	"github.com/anchorline/anchorline/chaincode/internal/ledgertest"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // life is what a device should be: the model that the contract is compared with.
 type life struct {
-	owner, offered string
-	status         record.Status
-	keys           []cose.Signer
+	offered string
+	status  record.Status
+	keys    []cose.Signer
 }
 
-// lives drives one device of the contract and its model by the same random steps.
+func (l *life) final() bool { return l.status == record.Revoked || l.status == record.Transferred }
+
+// lives drives the devices of one id in both organisations, and their models by the same random steps.
 type lives struct {
 	*world
-	id    string
-	model *life // nil before registration
+	id     string
+	models map[string]*life // by owner; none before registration
 }
 
 func TestTheLifeOfADeviceFollowsItsModel(t *testing.T) {
@@ -37,7 +40,7 @@ func TestTheLifeOfADeviceFollowsItsModel(t *testing.T) {
 	number := 0
 	check := func(rt *rapid.T) {
 		number++
-		l := &lives{world: w, id: fmt.Sprint("d", number)}
+		l := &lives{world: w, id: fmt.Sprint("d", number), models: map[string]*life{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"register": l.register, "rotate": l.rotate, "replace": l.replace,
 			"suspend": l.suspend, "resume": l.resume, "revoke": l.revoke,
@@ -52,9 +55,18 @@ func TestTheLifeOfADeviceFollowsItsModel(t *testing.T) {
 	rapid.Check(t, check)
 }
 
-// anyAdmin picks an organisation's admin.
-func (l *lives) anyAdmin(rt *rapid.T) ledgertest.Identity {
-	return rapid.SampledFrom([]ledgertest.Identity{l.admin1, l.admin2}).Draw(rt, "caller")
+// anyAdmin picks an organisation's admin, and the model of its own device, nil when there is none.
+func (l *lives) anyAdmin(rt *rapid.T) (ledgertest.Identity, *life) {
+	as := rapid.SampledFrom([]ledgertest.Identity{l.admin1, l.admin2}).Draw(rt, "caller")
+	return as, l.models[as.MSP]
+}
+
+// other is the organisation that an organisation trades with.
+func other(msp string) string {
+	if msp == "Org1MSP" {
+		return "Org2MSP"
+	}
+	return "Org1MSP"
 }
 
 // try submits a change and reports whether it passed; if it did not, the code must be expected.
@@ -70,78 +82,74 @@ func (l *lives) try(rt *rapid.T, as ledgertest.Identity, want record.Code, funct
 	return false
 }
 
-// expect says how a registrar's change to the device should end.
-func (l *lives) expect(as ledgertest.Identity, conflict bool) record.Code {
+// expect says how a registrar's change to its own device should end.
+func expect(model *life, conflict bool) record.Code {
 	switch {
-	case l.model == nil:
+	case model == nil:
 		return record.NotFound
-	case l.model.owner != as.MSP:
-		return record.Forbidden
-	case conflict:
+	case conflict && model.final():
 		return record.Conflict
 	default:
 		return ""
 	}
 }
 
-func (l *lives) revoked() bool { return l.model != nil && l.model.status == record.Revoked }
-
 func (l *lives) register(rt *rapid.T) {
-	as, signer := l.anyAdmin(rt), newSigner(l.t, "EdDSA")
-	want := record.Code("")
-	if l.model != nil {
+	as, model := l.anyAdmin(rt)
+	signer, want := newSigner(l.t, "EdDSA"), record.Code("")
+	if model != nil {
 		want = record.AlreadyExists
 	}
 	if l.try(rt, as, want, "devices:Register", l.registration(l.id, as.MSP, signer)) {
-		l.model = &life{owner: as.MSP, status: record.Active, keys: []cose.Signer{signer}}
+		l.models[as.MSP] = &life{status: record.Active, keys: []cose.Signer{signer}}
 	}
 }
 
 func (l *lives) rotate(rt *rapid.T) {
-	if l.model == nil {
+	owner := rapid.SampledFrom([]string{"Org1MSP", "Org2MSP"}).Draw(rt, "owner")
+	model := l.models[owner]
+	if model == nil {
 		rt.Skip("there is no key to rotate")
 	}
-	as, next := l.anyAdmin(rt), newSigner(l.t, "EdDSA")
-	reuse := rapid.Bool().Draw(rt, "reuse") && len(l.model.keys) > 1
+	as, _ := l.anyAdmin(rt) // whoever carries it
+	next := newSigner(l.t, "EdDSA")
+	reuse := rapid.Bool().Draw(rt, "reuse") && len(model.keys) > 1
 	if reuse {
-		next = l.model.keys[0]
+		next = model.keys[0]
 	}
-	want := record.Code("") // whoever carries it
-	if l.revoked() || l.model.status == record.Suspended || reuse {
+	want := record.Code("")
+	if model.final() || model.status == record.Suspended || reuse {
 		want = record.Conflict
 	}
-	current := l.model.keys[len(l.model.keys)-1]
-	if l.try(rt, as, want, "devices:RotateKey", l.rotation(l.id, l.model.owner, current, next)) {
-		l.model.keys = append(l.model.keys, next)
+	current := model.keys[len(model.keys)-1]
+	if l.try(rt, as, want, "devices:RotateKey", l.rotation(l.id, owner, current, next).with("owner", owner)) {
+		model.keys = append(model.keys, next)
 	}
 }
 
 func (l *lives) replace(rt *rapid.T) {
-	as, next := l.anyAdmin(rt), newSigner(l.t, "EdDSA")
-	owner := as.MSP
-	if l.model != nil {
-		owner = l.model.owner
-	}
+	as, model := l.anyAdmin(rt)
+	next := newSigner(l.t, "EdDSA")
 	request := object{
 		"id": l.id, "key": next.Key().Text(), "reason": "lost",
-		"proof": possession(l.t, next, l.id, owner, l.ledger.Channel),
+		"proof": possession(l.t, next, l.id, as.MSP, l.ledger.Channel),
 	}
-	if l.try(rt, as, l.expect(as, l.revoked()), "devices:RotateKey", request) {
-		l.model.keys = append(l.model.keys, next)
+	if l.try(rt, as, expect(model, true), "devices:RotateKey", request) {
+		model.keys = append(model.keys, next)
 	}
 }
 
 func (l *lives) suspend(rt *rapid.T) {
-	as := l.anyAdmin(rt)
-	if l.try(rt, as, l.expect(as, l.revoked()), "devices:Suspend", object{"id": l.id}) {
-		l.model.status = record.Suspended
+	as, model := l.anyAdmin(rt)
+	if l.try(rt, as, expect(model, true), "devices:Suspend", object{"id": l.id}) {
+		model.status = record.Suspended
 	}
 }
 
 func (l *lives) resume(rt *rapid.T) {
-	as := l.anyAdmin(rt)
-	if l.try(rt, as, l.expect(as, l.revoked()), "devices:Resume", object{"id": l.id}) {
-		l.model.status = record.Active
+	as, model := l.anyAdmin(rt)
+	if l.try(rt, as, expect(model, true), "devices:Resume", object{"id": l.id}) {
+		model.status = record.Active
 	}
 }
 
@@ -149,42 +157,50 @@ func (l *lives) revoke(rt *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(rt, "seldom") > 0 {
 		rt.Skip("revocation ends the game, so it is rare")
 	}
-	as := l.anyAdmin(rt)
+	as, model := l.anyAdmin(rt)
+	request := object{"id": l.id, "reason": "stolen"}
+	if model != nil {
+		if d := l.stored(as.MSP); d.Transferred != nil {
+			request["compromisedSince"] = d.Registered.Time
+		}
+	}
 	// The same revocation again succeeds.
-	if l.try(rt, as, l.expect(as, false), "devices:Revoke", object{"id": l.id, "reason": "stolen"}) {
-		l.model.status, l.model.offered = record.Revoked, ""
+	if l.try(rt, as, expect(model, false), "devices:Revoke", request) {
+		model.status, model.offered = record.Revoked, ""
 	}
 }
 
 func (l *lives) offer(rt *rapid.T) {
-	as := l.anyAdmin(rt)
-	to := "Org2MSP"
-	if as.MSP == to {
-		to = "Org1MSP"
-	}
-	if l.try(rt, as, l.expect(as, l.revoked()), "devices:Offer", object{"id": l.id, "to": to}) {
-		l.model.offered = to
+	as, model := l.anyAdmin(rt)
+	if l.try(rt, as, expect(model, true), "devices:Offer", object{"id": l.id, "to": other(as.MSP)}) {
+		model.offered = other(as.MSP)
 	}
 }
 
 func (l *lives) withdraw(rt *rapid.T) {
-	as := l.anyAdmin(rt)
-	if l.try(rt, as, l.expect(as, false), "devices:WithdrawOffer", object{"id": l.id}) {
-		l.model.offered = ""
+	as, model := l.anyAdmin(rt)
+	if l.try(rt, as, expect(model, false), "devices:WithdrawOffer", object{"id": l.id}) {
+		model.offered = ""
 	}
 }
 
 func (l *lives) accept(rt *rapid.T) {
-	as := l.anyAdmin(rt)
+	as, model := l.anyAdmin(rt)
+	from, signer := l.models[other(as.MSP)], newSigner(l.t, "EdDSA")
 	want := record.Code("")
 	switch {
-	case l.model == nil:
+	case from == nil:
 		want = record.NotFound
-	case l.model.owner != as.MSP && l.model.offered != as.MSP:
+	case l.stored(other(as.MSP)).TransferredTo.Owner == as.MSP:
+		want = record.AlreadyExists // it came by another request
+	case from.offered != as.MSP:
 		want = record.Forbidden
+	case model != nil:
+		want = record.AlreadyExists
 	}
-	if l.try(rt, as, want, "devices:Accept", object{"id": l.id}) && l.model.owner != as.MSP {
-		l.model.owner, l.model.offered = as.MSP, ""
+	if l.try(rt, as, want, "devices:Accept", l.acceptance(name.New(other(as.MSP), l.id), as.MSP, signer)) {
+		from.status, from.offered = record.Transferred, ""
+		l.models[as.MSP] = &life{status: record.Active, keys: []cose.Signer{signer}}
 	}
 }
 
@@ -192,34 +208,38 @@ func (l *lives) passTime(rt *rapid.T) {
 	l.ledger.Advance(time.Duration(rapid.IntRange(-10_000, 10_000).Draw(rt, "milliseconds")) * time.Millisecond)
 }
 
-// compare holds after every step: the record says what the model says, and is sound in itself.
-func (l *lives) compare(rt *rapid.T) {
-	if l.model == nil {
-		return
-	}
-	d := decode[record.Device](l.t, string(l.ledger.Value(record.DeviceKey(l.id))))
-	require.Equal(rt, l.model.owner, d.Owner)
-	require.Equal(rt, l.model.offered, d.Offered)
-	require.Equal(rt, l.model.status, d.Status)
-	require.Len(rt, d.Keys, len(l.model.keys))
-	for i, key := range d.Keys {
-		require.Equal(rt, l.model.keys[i].Key().ID().String(), key.ID)
-		if i > 0 {
-			require.Equal(rt, d.Keys[i-1].Until, key.From, "keys leave no hole and do not overlap")
-		}
-	}
-	_, open := d.CurrentKey()
-	require.Equal(rt, l.model.status != record.Revoked, open)
-	require.GreaterOrEqual(rt, d.Updated, d.Registered)
+// stored is the record of an organisation's device.
+func (l *lives) stored(msp string) record.Device {
+	return decode[record.Device](l.t, string(l.ledger.Value(record.DeviceKey(name.New(msp, l.id)))))
+}
 
-	var entries []string
+// compare holds after every step: the records say what the models say, and are sound in themselves.
+func (l *lives) compare(rt *rapid.T) {
+	want := []string{}
+	for msp, model := range l.models {
+		d := l.stored(msp)
+		require.Equal(rt, name.New(msp, l.id), d.Name())
+		require.Equal(rt, model.offered, d.Offered)
+		require.Equal(rt, model.status, d.Status)
+		require.Len(rt, d.Keys, len(model.keys))
+		for i, key := range d.Keys {
+			require.Equal(rt, model.keys[i].Key().ID().String(), key.ID)
+			if i > 0 {
+				require.Equal(rt, *d.Keys[i-1].Until, key.From, "one transaction ends a key and begins the next")
+			}
+		}
+		_, open := d.CurrentKey()
+		require.Equal(rt, model.status != record.Revoked, open)
+		want = append(want, record.DeviceIndexKeys(d)...)
+	}
+	entries := []string{}
 	for _, key := range l.ledger.Keys() {
 		object, attributes := record.SplitKey(key)
 		if strings.HasPrefix(object, "device~") && attributes[len(attributes)-1] == l.id {
 			entries = append(entries, key)
 		}
 	}
-	want := record.DeviceIndexKeys(d)
 	slices.Sort(entries)
-	require.Equal(rt, want, entries, "the indexes hold exactly what the device is")
+	slices.Sort(want)
+	require.Equal(rt, want, entries, "the indexes hold exactly what the devices are")
 }

@@ -235,10 +235,10 @@ func (n *network) everyKind() []string {
 	other.Size, other.Counts = 3, map[string]uint64{record.DeviceSigned: 3}
 	report := decode[record.EquivocationReport](n.t, n.submit(n.admin1, "anchors:ReportEquivocation", object{"anchor": canonical(n.t, other)}))
 	n.submit(n.admin1, "policies:Put", object{"id": "share", "text": `permit(principal, action == Action::"read", resource);`})
-	access := decode[record.Access](n.t, n.submit(n.admin2, "access:Request", readOf("ours")))
+	access := decode[record.Access](n.t, n.submit(n.admin2, "access:Request", readOf("Org1MSP/ours")))
 	return append(record.DeviceIndexKeys(device),
-		record.DeviceKey("theirs"), record.DeviceKey("ours"), record.ManufacturerKey("Org1MSP", "maker"),
-		record.StreamKey("stream"), record.HeadKey("stream"), record.AnchorKey("stream", 1), record.AnchorDayKey(first), record.EquivocationKey(report),
+		record.DeviceKey(their("theirs")), record.DeviceKey(our("ours")), record.ManufacturerKey("Org1MSP", "maker"),
+		record.StreamKey(our("stream")), record.HeadKey(our("stream")), record.AnchorKey(our("stream"), 1), record.AnchorDayKey(first), record.EquivocationKey(report),
 		record.PolicyKey("Org1MSP", "share"), record.RevisionKey("Org1MSP", "share", 1), record.AccessKey(access.ID),
 		record.ConsortiumKey(), record.ApprovalKey("Org2MSP"), record.GrantKey("Org1MSP", record.Bridge, record.Subject{Unit: "admin"}),
 	)
@@ -249,11 +249,11 @@ func TestARogueOnOneOrganisationsPeerChangesNothing(t *testing.T) {
 	const failure = peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
 	before, _ := n.registration("before", "Org2MSP")
 	n.submit(n.admin2, "devices:Register", before)
-	for _, call := range backDoors(record.DeviceKey("before")) {
+	for _, call := range backDoors(record.DeviceKey(their("before"))) {
 		require.Equal(t, peer.TxValidationCode_VALID, n.alone(n.admin1, "Org1MSP", call...),
 			"without terms one organisation suffices here: the rogue works by %q", call)
 	}
-	_, err := n.admin2.EvaluateTransaction("devices:Get", "before")
+	_, err := n.admin2.EvaluateTransaction("devices:Get", "Org2MSP/before")
 	require.Error(t, err, "the rogue deleted it")
 
 	n.agree()
@@ -273,7 +273,7 @@ func TestARogueOnOneOrganisationsPeerChangesNothing(t *testing.T) {
 	suspend := text(t, object{"id": "ours"})
 	require.Equal(t, failure, n.alone(n.admin1, "Org1MSP", "devices:Suspend", suspend))
 	n.submit(n.admin1, "devices:Suspend", object{"id": "ours"})
-	require.Equal(t, record.Suspended, decode[record.Device](t, n.evaluate("devices:Get", "ours")).Status)
+	require.Equal(t, record.Suspended, decode[record.Device](t, n.evaluate("devices:Get", "Org1MSP/ours")).Status)
 }
 
 // evaluate queries as organisation 2 and returns the result.
@@ -310,7 +310,7 @@ func TestDevicesAndStreamsDoNotConflictOnTheLedger(t *testing.T) {
 			previous := record.ZeroHash
 			for number := uint64(1); number <= anchors && err == nil; number++ {
 				a := anchor(id, number, previous)
-				previous = a.HashText()
+				previous = hashOf(t, a)
 				data, _ := a.Encode()
 				err = submit("anchors:Anchor", string(data))
 			}
@@ -328,7 +328,7 @@ func TestDevicesAndStreamsDoNotConflictOnTheLedger(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for i := range streams {
-		head := decode[record.Head](t, n.evaluate("anchors:Head", fmt.Sprint("stream-", i)))
+		head := decode[record.Head](t, n.evaluate("anchors:Head", fmt.Sprint("Org1MSP/stream-", i)))
 		require.Equal(t, uint64(anchors), head.Number)
 	}
 	require.Len(t, decode[deviceList](t, n.evaluate("devices:List", `{"owner":"Org1MSP"}`)).Devices, devices)
@@ -345,15 +345,21 @@ func TestTheWholeLifeOfADeviceOnTheLedger(t *testing.T) {
 		"authorization": authorization(t, old, next, "pump-1", "Org1MSP", "mychannel"),
 	})
 	n.submit(n.admin1, "devices:Offer", object{"id": "pump-1", "to": "Org2MSP"})
-	n.submit(n.admin2, "devices:Accept", object{"id": "pump-1"})
+	moved := newSigner(t, "EdDSA")
+	n.submit(n.admin2, "devices:Accept", object{
+		"from": "Org1MSP/pump-1", "key": moved.Key().Text(), "proof": possession(t, moved, "pump-1", "Org2MSP", "mychannel"),
+	})
 	n.submit(n.admin2, "policies:Put", object{"id": "share", "text": `permit(principal in Organisation::"Org1MSP", action == Action::"read", resource);`})
-	access := decode[record.Access](t, n.submit(n.admin1, "access:Request", readOf("pump-1")))
+	access := decode[record.Access](t, n.submit(n.admin1, "access:Request", readOf("Org2MSP/pump-1")))
 	require.True(t, access.Decision.Allowed)
-	require.Equal(t, "Org2MSP", access.Decision.Devices[0].Owner)
+	require.Equal(t, "Org2MSP", access.Decision.Devices[0].Device.Owner)
 	d := decode[record.Device](t, n.submit(n.admin2, "devices:Revoke", object{"id": "pump-1", "reason": "stolen"}))
 	require.Equal(t, record.Revoked, d.Status)
 	require.Equal(t, []string{"pump-1"}, idsOf(t, n.evaluate("devices:List", `{"status":"revoked","owner":"Org2MSP"}`)))
-	require.Contains(t, n.evaluate("devices:KeyAt", "pump-1", strconv.FormatInt(d.Registered, 10)), old.Key().ID().String())
+	former := decode[record.Device](t, n.evaluate("devices:Get", "Org1MSP/pump-1"))
+	require.Equal(t, record.Transferred, former.Status)
+	require.Equal(t, d.Name(), former.TransferredTo)
+	require.Contains(t, n.evaluate("devices:KeyAt", "Org1MSP/pump-1", strconv.FormatInt(former.Registered.Time, 10)), old.Key().ID().String())
 	var history struct {
 		Changes []struct {
 			TxID   string        `json:"txId"`
@@ -362,8 +368,8 @@ func TestTheWholeLifeOfADeviceOnTheLedger(t *testing.T) {
 		} `json:"changes"`
 		After string `json:"after"`
 	}
-	require.NoError(t, record.Decode([]byte(n.evaluate("devices:History", `{"id":"pump-1"}`)), &history))
-	require.Len(t, history.Changes, 5)
+	require.NoError(t, record.Decode([]byte(n.evaluate("devices:History", `{"device":"Org1MSP/pump-1"}`)), &history))
+	require.Len(t, history.Changes, 4)
 }
 
 // idsOf lists the ids of a page of devices.

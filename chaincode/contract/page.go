@@ -4,60 +4,28 @@ package contract
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
-// Page sizes: the number of records that a query returns when the request names none, and at
-// most; and the size of the largest page in bytes, which keeps the answer below the 4 MiB that a
+// maxPageBytes is the size of the largest page in bytes, which keeps the answer below the 4 MiB that a
 // gRPC client accepts by default.
-const (
-	defaultPage  = 100
-	maxPage      = 1000
-	maxPageBytes = 3 << 20
-)
-
-// paging is the part of a list's request that says which page.
-type paging struct {
-	size     int
-	bookmark string
-}
-
-// rows is the number of records on a page.
-func (p paging) rows() int {
-	if p.size == 0 {
-		return defaultPage
-	}
-	return p.size
-}
-
-// check validates a page request; size 0 stands for the default.
-func (p paging) check() error {
-	if p.size < 0 || p.size > maxPage {
-		return fmt.Errorf("field \"pageSize\": must be within 1 and %d", maxPage)
-	}
-	// What is not UTF-8 cannot be sent to the peer.
-	if key, err := base64.RawURLEncoding.DecodeString(p.bookmark); err != nil || !utf8.Valid(key) {
-		return errors.New("field \"bookmark\": must be the bookmark of the page before")
-	}
-	return nil
-}
+const maxPageBytes = 3 << 20
 
 // page walks over one page of the records under a partial composite key, in the order of their
 // keys, and returns the bookmark of the next page, "" after the last. The peer refuses it in a
 // transaction that writes.
-func (tx *transaction) page(p paging, object string, attributes []string, each func(key string, value []byte) error) (string, error) {
-	start, err := base64.RawURLEncoding.DecodeString(p.bookmark)
+func (tx *transaction) page(p call.Page, object string, attributes []string, each func(key string, value []byte) error) (string, error) {
+	start, err := p.Start()
 	if err != nil {
-		return "", record.Errorf(record.InvalidArgument, "field \"bookmark\": %v", err)
+		return "", record.Invalid(err)
 	}
-	size := p.rows()
-	rows, meta, err := tx.stub.GetStateByPartialCompositeKeyWithPagination(object, attributes, int32(size), string(start))
+	size := p.Rows()
+	rows, meta, err := tx.stub.GetStateByPartialCompositeKeyWithPagination(object, attributes, int32(size), start)
 	if err != nil {
 		return "", record.Errorf(record.Internal, "read a page of %s: %v", object, err)
 	}
@@ -70,7 +38,7 @@ func (tx *transaction) page(p paging, object string, attributes []string, each f
 			return "", record.Errorf(record.Internal, "read a page of %s: %v", object, err)
 		}
 		if !strings.HasPrefix(row.GetKey(), prefix) {
-			return "", record.Errorf(record.InvalidArgument, "field \"bookmark\": is of another list")
+			return "", record.Invalid(record.Faultf("bookmark", "is of another list"))
 		}
 		if bytes += len(row.GetValue()); bytes > maxPageBytes {
 			return "", pageTooLarge(p)
@@ -83,7 +51,7 @@ func (tx *transaction) page(p paging, object string, attributes []string, each f
 }
 
 // collect returns one page of the records of one type under a partial composite key.
-func collect[Record any](tx *transaction, p paging, object string, attributes ...string) ([]Record, string, error) {
+func collect[Record any](tx *transaction, p call.Page, object string, attributes ...string) ([]Record, string, error) {
 	records := []Record{}
 	bookmark, err := tx.page(p, object, attributes, func(key string, value []byte) error {
 		var r Record
@@ -105,6 +73,9 @@ func given(parts ...string) []string {
 }
 
 // pageTooLarge refuses a page whose records are too large to be sent together.
-func pageTooLarge(p paging) error {
-	return record.Errorf(record.InvalidArgument, "field \"pageSize\": the page exceeds %d bytes; ask for fewer than %d", maxPageBytes, p.rows())
+func pageTooLarge(p call.Page) error {
+	return &record.Error{
+		Code: record.TooLarge, Field: "pageSize",
+		Message: fmt.Sprintf("the page exceeds %d bytes; ask for fewer than %d", maxPageBytes, p.Rows()),
+	}
 }

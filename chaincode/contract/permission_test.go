@@ -32,6 +32,14 @@ type permission struct {
 	otherResult map[record.Status]record.Code
 }
 
+// nobodys is what a registrar or admin of another organisation gets where a request names an id only:
+// it is that of a record of their own, which is not there.
+func nobodys() map[record.Status]record.Code {
+	return map[record.Status]record.Code{
+		record.Active: record.NotFound, record.Suspended: record.NotFound, record.Revoked: record.NotFound,
+	}
+}
+
 // permissions is the matrix. Every function that writes has a row.
 func permissions() []permission {
 	const registrars, carriers = "registrar admin node", "bridge registrar admin node"
@@ -45,23 +53,23 @@ func permissions() []permission {
 		{function: "devices:AddManufacturer", own: registrars, other: registrars},
 		{function: "devices:RemoveManufacturer", own: registrars, other: registrars},
 		{function: "devices:Enrol", own: carriers, other: carriers},
-		{function: "devices:SetAttributes", own: registrars, revoked: final},
+		{function: "devices:SetAttributes", own: registrars, other: registrars, revoked: final, otherResult: nobodys()},
 		{function: "devices:RotateKey", own: carriers, other: carriers, suspended: record.Conflict, revoked: final},
-		{function: "devices:RotateKey for a reason", own: registrars, revoked: final},
-		{function: "devices:Suspend", own: registrars, revoked: final},
-		{function: "devices:Resume", own: registrars, revoked: final},
-		{function: "devices:Revoke", own: registrars, revoked: final},
-		{function: "devices:Offer", own: registrars, revoked: final},
-		{function: "devices:WithdrawOffer", own: registrars},
+		{function: "devices:RotateKey for a reason", own: registrars, other: registrars, revoked: final, otherResult: nobodys()},
+		{function: "devices:Suspend", own: registrars, other: registrars, revoked: final, otherResult: nobodys()},
+		{function: "devices:Resume", own: registrars, other: registrars, revoked: final, otherResult: nobodys()},
+		{function: "devices:Revoke", own: registrars, other: registrars, revoked: final, otherResult: nobodys()},
+		{function: "devices:Offer", own: registrars, other: registrars, revoked: final, otherResult: nobodys()},
+		{function: "devices:WithdrawOffer", own: registrars, other: registrars, otherResult: nobodys()},
 		{
-			function: "devices:Accept", own: registrars, other: registrars,
-			otherResult: map[record.Status]record.Code{record.Revoked: record.Forbidden},
+			function: "devices:Accept", own: registrars, other: registrars, active: record.Forbidden, suspended: record.Forbidden, revoked: record.Forbidden,
+			otherResult: map[record.Status]record.Code{record.Active: "", record.Suspended: "", record.Revoked: record.Forbidden},
 		},
 		{function: "anchors:OpenStream", own: "bridge", other: "bridge"},
 		{function: "anchors:Anchor", own: "bridge"},
-		{function: "anchors:RotateStreamKey", own: "bridge"},
-		{function: "anchors:RotateStreamKey for a reason", own: "admin node"},
-		{function: "anchors:SetBridge", own: "admin node"},
+		{function: "anchors:RotateStreamKey", own: "bridge", other: "bridge", otherResult: nobodys()},
+		{function: "anchors:RotateStreamKey for a reason", own: "admin node", other: "admin node", otherResult: nobodys()},
+		{function: "anchors:SetBridge", own: "admin node", other: "admin node", otherResult: nobodys()},
 		{function: "anchors:ReportEquivocation", own: "auditor bridge admin node", other: "auditor bridge admin node"},
 		{function: "policies:Put", own: "admin node", other: "admin node"},
 		{function: "policies:Revoke", own: "admin node", other: "admin node"},
@@ -127,15 +135,17 @@ func (s *stage) request(function string, status record.Status, msp string) strin
 	case "devices:Enrol":
 		return s.enrolment()
 	case "devices:RotateKey":
-		return text(s.t, s.rotation(id, "Org1MSP", s.signers[status], next))
+		return text(s.t, s.rotation(id, "Org1MSP", s.signers[status], next).with("owner", "Org1MSP"))
 	case "devices:RotateKey for a reason":
 		return text(s.t, replacement(id, possession(s.t, next, id, "Org1MSP", channel)))
 	case "devices:Revoke":
 		return text(s.t, object{"id": id, "reason": "broken"})
 	case "devices:Offer":
 		return text(s.t, object{"id": id, "to": "Org2MSP"})
-	case "devices:SetAttributes", "devices:Suspend", "devices:Resume", "devices:WithdrawOffer", "devices:Accept":
+	case "devices:SetAttributes", "devices:Suspend", "devices:Resume", "devices:WithdrawOffer":
 		return text(s.t, object{"id": id})
+	case "devices:Accept":
+		return text(s.t, s.acceptance(our(id), msp, next))
 	case "anchors:OpenStream":
 		return text(s.t, object{"id": "new", "key": next.Key().Text(), "proof": streamPossession(s.t, next, "new", msp, channel)})
 	case "anchors:Anchor":
@@ -155,7 +165,7 @@ func (s *stage) request(function string, status record.Status, msp string) strin
 	case "policies:Revoke":
 		return text(s.t, object{"id": "p", "reason": "over"})
 	case "access:Request":
-		return text(s.t, readOf(id))
+		return text(s.t, readOf("Org1MSP/"+id))
 	}
 	s.t.Fatalf("%s has no request in this test", function)
 	return ""
@@ -224,24 +234,25 @@ func TestTheMatrixHasARowForEveryFunctionThatWrites(t *testing.T) {
 
 // queries are a valid call of every function that reads, for the device of a status.
 func (s *stage) queries(status record.Status, recorded string) [][]any {
-	id, reading, proof := string(status), b64(s.batch.readings[0]), b64(s.batch.path(s.t, 2, 0))
+	device, reading, proof := "Org1MSP/"+string(status), b64(s.batch.readings[0]), b64(s.batch.path(s.t, 2, 0))
 	return [][]any{
 		{"consortium:Get"}, {"roles:WhoAmI"}, {"roles:List", object{}},
-		{"devices:Get", id}, {"devices:List", object{}}, {"devices:History", object{"id": id}},
-		{"devices:KeyAt", id, fmt.Sprint(s.ledger.Now())}, {"devices:ListManufacturers", object{}},
-		{"anchors:GetStream", "bridge-1"}, {"anchors:ListStreams", object{}}, {"anchors:Get", "bridge-1", "1"},
-		{"anchors:Head", "bridge-1"}, {"anchors:List", object{"stream": "bridge-1"}},
+		{"devices:Get", device}, {"devices:List", object{}}, {"devices:History", object{"device": device}},
+		{"devices:KeyAt", device, fmt.Sprint(s.ledger.Now())}, {"devices:ListManufacturers", object{}},
+		{"anchors:GetStream", "Org1MSP/bridge-1"}, {"anchors:ListStreams", object{}}, {"anchors:Get", "Org1MSP/bridge-1", "1"},
+		{"anchors:Head", "Org1MSP/bridge-1"}, {"anchors:List", object{"stream": "Org1MSP/bridge-1"}},
+		{"anchors:Attest", object{"stream": "Org1MSP/bridge-1", "from": 1, "to": 1, "devices": []string{device}, "nonce": record.ZeroHash}},
 		{"anchors:ListByDay", object{"day": "2023-11-14"}}, {"anchors:ListEquivocations", object{}},
-		{"anchors:VerifyInclusion", "bridge-1", "1", reading, proof},
-		{"policies:Get", "Org1MSP", "p"}, {"policies:GetRevision", "Org1MSP", "p", "1"}, {"policies:List", object{}},
+		{"anchors:VerifyInclusion", "Org1MSP/bridge-1", "1", reading, proof},
+		{"policies:Get", "Org1MSP/p"}, {"policies:GetRevision", "Org1MSP/p", "1"}, {"policies:List", object{}},
 		{"policies:Schema"}, {"policies:Check", permitOrg2},
-		{"access:Decide", readOf(id)}, {"access:Get", recorded}, {"access:List", object{}},
+		{"access:Decide", readOf(device)}, {"access:Get", recorded}, {"access:List", object{}},
 	}
 }
 
 func TestQueriesAreOpenToEveryMemberOfTheChannel(t *testing.T) {
 	s := newStage(t)
-	recorded := decode[record.Access](t, s.submit(s.admin1, "access:Request", readOf("active"))).ID
+	recorded := decode[record.Access](t, s.submit(s.admin1, "access:Request", readOf("Org1MSP/active"))).ID
 	called := map[string]bool{}
 	for _, status := range []record.Status{record.Active, record.Suspended, record.Revoked} {
 		for _, call := range s.queries(status, recorded) {

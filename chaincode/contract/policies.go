@@ -5,6 +5,7 @@ package contract
 import (
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
@@ -32,26 +33,28 @@ func (*Policies) Revoke(ctx contractapi.TransactionContextInterface, request str
 }
 
 // Get returns the latest revision of a policy.
-func (*Policies) Get(ctx contractapi.TransactionContextInterface, owner, id string) (string, error) {
+func (*Policies) Get(ctx contractapi.TransactionContextInterface, policy string) (string, error) {
 	return answer(ctx, func(tx *transaction) (record.Policy, error) {
-		if err := record.First(record.CheckMSP("owner", owner), record.CheckName("id", id)); err != nil {
-			return record.Policy{}, record.Errorf(record.InvalidArgument, "%v", err)
+		n, err := parseName("policy", policy)
+		if err != nil {
+			return record.Policy{}, err
 		}
-		return tx.policy(record.PolicyKey(owner, id))
+		return tx.policy(record.PolicyKey(n.Owner, n.ID))
 	})
 }
 
 // GetRevision returns a revision of a policy by its number in decimal.
-func (*Policies) GetRevision(ctx contractapi.TransactionContextInterface, owner, id, revision string) (string, error) {
+func (*Policies) GetRevision(ctx contractapi.TransactionContextInterface, policy, revision string) (string, error) {
 	return answer(ctx, func(tx *transaction) (record.Policy, error) {
-		if err := record.First(record.CheckMSP("owner", owner), record.CheckName("id", id)); err != nil {
-			return record.Policy{}, record.Errorf(record.InvalidArgument, "%v", err)
+		named, err := parseName("policy", policy)
+		if err != nil {
+			return record.Policy{}, err
 		}
 		n, err := parseNumber("revision", revision)
 		if err != nil {
 			return record.Policy{}, err
 		}
-		return tx.policy(record.RevisionKey(owner, id, n))
+		return tx.policy(record.RevisionKey(named.Owner, named.ID, n))
 	})
 }
 
@@ -62,45 +65,12 @@ func (*Policies) List(ctx contractapi.TransactionContextInterface, request strin
 
 // Check checks a policy without storing it.
 func (*Policies) Check(ctx contractapi.TransactionContextInterface, text string) (string, error) {
-	return answer(ctx, func(*transaction) (checked, error) { return checkPolicy(text) })
+	return answer(ctx, func(*transaction) (call.CheckedPolicy, error) { return checkPolicy(text) })
 }
 
 // Schema returns the schema that policies are checked against.
 func (*Policies) Schema(ctx contractapi.TransactionContextInterface) (string, error) {
-	return answer(ctx, func(*transaction) (schema, error) { return schema{Schema: policy.Schema}, nil })
-}
-
-// policyRequest is the request of policies:Put.
-type policyRequest struct {
-	ID   string `json:"id"`
-	Text string `json:"text"`
-}
-
-func (r policyRequest) validate() error {
-	if r.Text == "" {
-		return missing("text")
-	}
-	return record.CheckName("id", r.ID)
-}
-
-// policyRevokeRequest is the request of policies:Revoke.
-type policyRevokeRequest struct {
-	ID     string `json:"id"`
-	Reason string `json:"reason"`
-}
-
-func (r policyRevokeRequest) validate() error {
-	return record.First(record.CheckName("id", r.ID), checkReason("reason", r.Reason))
-}
-
-// checked is the result of Check: the policy as Cedar writes it.
-type checked struct {
-	Text string `json:"text"`
-}
-
-// schema is the result of Schema.
-type schema struct {
-	Schema string `json:"schema"`
+	return answer(ctx, func(*transaction) (call.PolicySchema, error) { return call.PolicySchema{Schema: policy.Schema}, nil })
 }
 
 // policy reads a policy that must exist.
@@ -117,16 +87,16 @@ func (tx *transaction) policy(key string) (record.Policy, error) {
 }
 
 // checkPolicy parses a policy and compares it with the schema.
-func checkPolicy(text string) (checked, error) {
+func checkPolicy(text string) (call.CheckedPolicy, error) {
 	p, err := policy.Parse(text)
 	if err != nil {
-		return checked{}, invalid("text", err)
+		return call.CheckedPolicy{}, invalid("text", err)
 	}
-	return checked{Text: p.Text()}, nil
+	return call.CheckedPolicy{Text: p.Text()}, nil
 }
 
 // putPolicy handles policies:Put. The text that is in force already succeeds without a change.
-func putPolicy(tx *transaction, req policyRequest) (record.Policy, error) {
+func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 	if err := tx.require(record.Admin); err != nil {
 		return record.Policy{}, err
 	}
@@ -153,13 +123,13 @@ func putPolicy(tx *transaction, req policyRequest) (record.Policy, error) {
 	next := record.Policy{
 		Type: record.PolicyType, Version: record.Version,
 		Owner: tx.caller.MSP, ID: req.ID, Revision: latest.Revision + 1,
-		Text: req.Text, Active: true, Updated: tx.after(latest.Updated),
+		Text: req.Text, Active: true, Updated: tx.now,
 	}
-	return tx.storeRevision(PolicyPut, next)
+	return tx.storeRevision(call.PolicyPut, next)
 }
 
 // revokePolicy handles policies:Revoke.
-func revokePolicy(tx *transaction, req policyRevokeRequest) (record.Policy, error) {
+func revokePolicy(tx *transaction, req call.PolicyRevocation) (record.Policy, error) {
 	if err := tx.require(record.Admin); err != nil {
 		return record.Policy{}, err
 	}
@@ -169,41 +139,22 @@ func revokePolicy(tx *transaction, req policyRevokeRequest) (record.Policy, erro
 	}
 	latest.Revision++
 	latest.Active, latest.Text, latest.Reason = false, "", req.Reason
-	latest.Updated = tx.after(latest.Updated)
-	return tx.storeRevision(PolicyRevoked, latest)
+	latest.Updated = tx.now
+	return tx.storeRevision(call.PolicyRevoked, latest)
 }
 
 // storeRevision writes a revision for good and as the latest.
-func (tx *transaction) storeRevision(name string, p record.Policy) (record.Policy, error) {
+func (tx *transaction) storeRevision(event string, p record.Policy) (record.Policy, error) {
 	for _, key := range []string{record.PolicyKey(p.Owner, p.ID), record.RevisionKey(p.Owner, p.ID, p.Revision)} {
 		if err := tx.put(key, p, p.Owner); err != nil {
 			return record.Policy{}, err
 		}
 	}
-	return p, tx.emit(Event{Name: name, ID: p.ID, Owner: p.Owner, Policy: &p})
-}
-
-// policyListRequest is the request of policies:List.
-type policyListRequest struct {
-	Owner    string `json:"owner,omitempty"`
-	PageSize int    `json:"pageSize,omitempty"`
-	Bookmark string `json:"bookmark,omitempty"`
-}
-
-func (r policyListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
-
-func (r policyListRequest) validate() error {
-	return record.First(optional("owner", r.Owner, record.CheckMSP), r.paging().check())
-}
-
-// policyList is a page of policies.
-type policyList struct {
-	Policies []record.Policy `json:"policies"`
-	Bookmark string          `json:"bookmark"`
+	return p, tx.emit(call.Event{Name: event, ID: p.ID, Owner: p.Owner, Policy: &p})
 }
 
 // listPolicies handles policies:List: of every organisation unless the request names one.
-func listPolicies(tx *transaction, req policyListRequest) (policyList, error) {
-	found, bookmark, err := collect[record.Policy](tx, req.paging(), record.PolicyObject, given(req.Owner)...)
-	return policyList{Policies: found, Bookmark: bookmark}, err
+func listPolicies(tx *transaction, req call.OfOwner) (call.Policies, error) {
+	found, bookmark, err := collect[record.Policy](tx, req.Page, record.PolicyObject, given(req.Owner)...)
+	return call.Policies{Policies: found, Bookmark: bookmark}, err
 }

@@ -6,16 +6,17 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // deviceSubject is what a device's tokens are about.
-func (tx *transaction) deviceSubject(id, owner string) reading.Subject {
-	return reading.Subject{Kind: reading.DeviceKey, ID: id, Owner: owner, Channel: tx.channel}
+func (tx *transaction) deviceSubject(device name.Name) reading.Subject {
+	return reading.Subject{Kind: reading.DeviceKey, Name: device, Channel: tx.channel}
 }
 
 // streamSubject is what a stream's tokens are about.
-func (tx *transaction) streamSubject(id, owner string) reading.Subject {
-	return reading.Subject{Kind: reading.StreamKey, ID: id, Owner: owner, Channel: tx.channel}
+func (tx *transaction) streamSubject(stream name.Name) reading.Subject {
+	return reading.Subject{Kind: reading.StreamKey, Name: stream, Channel: tx.channel}
 }
 
 // proveKey reads a public key and verifies the proof that whoever registers it for this subject
@@ -52,11 +53,11 @@ func storedKey(key cose.Key) record.Key {
 func authorizeRotation(authorization string, keys []record.Key, s reading.Subject, next record.Key) error {
 	current, open := record.CurrentKey(keys)
 	if !open {
-		return record.Errorf(record.Conflict, "%q has no open key that could authorise another", s.ID)
+		return record.Errorf(record.Conflict, "%s has no open key that could authorise another", s.Name)
 	}
 	oldKey, err := cose.ParseKeyText(current.Public)
 	if err != nil {
-		return record.Errorf(record.Internal, "key %s of %q: %v", current.ID, s.ID, err)
+		return record.Errorf(record.Internal, "key %s of %s: %v", current.ID, s.Name, err)
 	}
 	newKey, err := cose.ParseKeyText(next.Public)
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/anchorline/anchorline/network/fabric"
 )
 
-// ours is the label under which the scripts install our chaincode.
-const ours = "anchorline_1.0"
+// label is the label under which the scripts install our chaincode.
+const label = "anchorline_1.0"
 
 // realNetwork is the real network of this run: two organisations, one Raft orderer.
 type realNetwork struct {
@@ -113,7 +113,7 @@ func (r *realNetwork) site(t testing.TB, policy *common.SignaturePolicyEnvelope,
 	admins := []networktest.Admin{{Identity: s.org1.Admin(t)}, {Identity: s.org2.Admin(t)}}
 	for i := range admins {
 		var err error
-		admins[i].Package, err = r.channel.Installed(admins[i].Identity, ours)
+		admins[i].Package, err = r.channel.Installed(admins[i].Identity, label)
 		require.NoError(t, err)
 		for _, c := range change {
 			c(&admins[i])

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -43,22 +44,6 @@ func (*Roles) WhoAmI(ctx contractapi.TransactionContextInterface) (string, error
 	return answer(ctx, whoAmI)
 }
 
-// grantRequest is the request of Grant and Revoke.
-type grantRequest struct {
-	Role        record.Role       `json:"role"`
-	Certificate string            `json:"certificate,omitempty"`
-	Unit        string            `json:"unit,omitempty"`
-	Attribute   *record.Attribute `json:"attribute,omitempty"`
-}
-
-func (r grantRequest) subject() record.Subject {
-	return record.Subject{Certificate: r.Certificate, Unit: r.Unit, Attribute: r.Attribute}
-}
-
-func (r grantRequest) validate() error {
-	return record.First(record.CheckRole("role", r.Role), r.subject().Validate())
-}
-
 // require reports whether the caller has one of the roles in its own organisation. A NodeOU
 // admin is an admin, and an admin is a registrar, without a grant; nobody is a bridge or an
 // auditor without one.
@@ -85,21 +70,21 @@ func (tx *transaction) require(roles ...record.Role) error {
 }
 
 // grantRole handles Grant.
-func grantRole(tx *transaction, req grantRequest) (record.Grant, error) {
+func grantRole(tx *transaction, req call.Role) (record.Grant, error) {
 	return setGrant(tx, req, true)
 }
 
 // revokeRole handles roles:Revoke.
-func revokeRole(tx *transaction, req grantRequest) (record.Grant, error) {
+func revokeRole(tx *transaction, req call.Role) (record.Grant, error) {
 	return setGrant(tx, req, false)
 }
 
 // setGrant makes a grant active or not. What is so already succeeds without a change.
-func setGrant(tx *transaction, req grantRequest, active bool) (record.Grant, error) {
+func setGrant(tx *transaction, req call.Role, active bool) (record.Grant, error) {
 	if err := tx.require(record.Admin); err != nil {
 		return record.Grant{}, err
 	}
-	key := record.GrantKey(tx.caller.MSP, req.Role, req.subject())
+	key := record.GrantKey(tx.caller.MSP, req.Role, req.Subject())
 	var g record.Grant
 	found, err := tx.get(key, &g)
 	if err != nil {
@@ -114,68 +99,34 @@ func setGrant(tx *transaction, req grantRequest, active bool) (record.Grant, err
 	if !found {
 		g = record.Grant{
 			Type: record.GrantType, Version: record.Version,
-			MSP: tx.caller.MSP, Role: req.Role, Subject: req.subject(), Granted: tx.now,
+			MSP: tx.caller.MSP, Role: req.Role, Subject: req.Subject(), Granted: tx.now,
 		}
 	}
-	g.Active, g.Updated = active, tx.after(g.Updated)
+	g.Active, g.Updated = active, tx.now
 	if err := tx.put(key, g, g.MSP); err != nil {
 		return record.Grant{}, err
 	}
-	name := RoleGranted
+	name := call.RoleGranted
 	if !active {
-		name = RoleRevoked
+		name = call.RoleRevoked
 	}
-	return g, tx.emit(Event{Name: name, ID: string(g.Role), Owner: g.MSP, Grant: &g})
-}
-
-// grantListRequest is the request of roles:List.
-type grantListRequest struct {
-	MSP      string      `json:"msp,omitempty"`
-	Role     record.Role `json:"role,omitempty"`
-	PageSize int         `json:"pageSize,omitempty"`
-	Bookmark string      `json:"bookmark,omitempty"`
-}
-
-func (r grantListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
-
-func (r grantListRequest) validate() error {
-	return record.First(
-		optional("msp", r.MSP, record.CheckMSP),
-		optional("role", string(r.Role), func(field, s string) error { return record.CheckRole(field, record.Role(s)) }),
-		r.paging().check(),
-	)
-}
-
-// grantList is a page of grants.
-type grantList struct {
-	Grants   []record.Grant `json:"grants"`
-	Bookmark string         `json:"bookmark"`
+	return g, tx.emit(call.Event{Name: name, ID: string(g.Role), Owner: g.MSP, Grant: &g})
 }
 
 // listGrants handles roles:List: of the caller's organisation unless the request names another.
-func listGrants(tx *transaction, req grantListRequest) (grantList, error) {
+func listGrants(tx *transaction, req call.GrantList) (call.Grants, error) {
 	msp := tx.caller.MSP
 	if req.MSP != "" {
 		msp = req.MSP
 	}
-	found, bookmark, err := collect[record.Grant](tx, req.paging(), record.GrantObject, given(msp, string(req.Role))...)
-	return grantList{Grants: found, Bookmark: bookmark}, err
-}
-
-// self is the result of WhoAmI.
-type self struct {
-	MSP         string            `json:"msp"`
-	Identity    string            `json:"identity"`
-	Certificate string            `json:"certificate"`
-	Units       []string          `json:"units"`
-	Attributes  map[string]string `json:"attributes"`
-	Roles       []record.Role     `json:"roles"`
+	found, bookmark, err := collect[record.Grant](tx, req.Page, record.GrantObject, given(msp, string(req.Role))...)
+	return call.Grants{Grants: found, Bookmark: bookmark}, err
 }
 
 // whoAmI handles roles:WhoAmI.
-func whoAmI(tx *transaction) (self, error) {
+func whoAmI(tx *transaction) (call.Self, error) {
 	roles, err := tx.roles()
-	return self{
+	return call.Self{
 		MSP: tx.caller.MSP, Identity: tx.caller.Identity, Certificate: tx.caller.Certificate,
 		Units: append([]string{}, tx.caller.Units...), Attributes: tx.caller.Attributes, Roles: roles,
 	}, err

@@ -5,183 +5,142 @@ package contract
 import (
 	"slices"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// streamRequest is the request of OpenStream.
-type streamRequest struct {
-	ID    string `json:"id"`
-	Key   string `json:"key"`
-	Proof string `json:"proof"`
-}
-
-func (r streamRequest) validate() error {
-	return record.First(record.CheckName("id", r.ID), checkToken("key", r.Key), checkToken("proof", r.Proof))
-}
-
-// bridgeRequest is the request of SetBridge.
-type bridgeRequest struct {
-	ID string `json:"id"`
-	// Bridge is the identity as roles:WhoAmI states it.
-	Bridge string `json:"bridge"`
-}
-
-func (r bridgeRequest) validate() error {
-	return record.First(record.CheckName("id", r.ID), record.CheckHash("bridge", r.Bridge))
-}
-
 // stream reads a stream that must exist.
-func (tx *transaction) stream(id string) (record.Stream, error) {
-	if err := record.CheckName("stream", id); err != nil {
-		return record.Stream{}, record.Errorf(record.InvalidArgument, "%v", err)
-	}
+func (tx *transaction) stream(n name.Name) (record.Stream, error) {
 	var s record.Stream
-	found, err := tx.get(record.StreamKey(id), &s)
+	found, err := tx.get(record.StreamKey(n), &s)
 	if err != nil {
 		return record.Stream{}, err
 	}
 	if !found {
-		return record.Stream{}, record.Errorf(record.NotFound, "stream %q is not open", id)
+		return record.Stream{}, record.Errorf(record.NotFound, "stream %s is not open", n)
+	}
+	if s.Name() != n { // its owner's peers alone may have written it, whatever chaincode they run
+		return record.Stream{}, record.Errorf(record.Internal, "the record of stream %s says that it is %s", n, s.Name())
 	}
 	return s, nil
 }
 
 // bridgesStream reads a stream that the caller, and nobody else, writes.
-func (tx *transaction) bridgesStream(id string) (record.Stream, error) {
+func (tx *transaction) bridgesStream(n name.Name) (record.Stream, error) {
 	if err := tx.require(record.Bridge); err != nil {
 		return record.Stream{}, err
 	}
-	s, err := tx.stream(id)
+	if n.Owner != tx.caller.MSP {
+		return record.Stream{}, record.Errorf(record.Forbidden, "stream %s belongs to %s; the caller is of %s", n, n.Owner, tx.caller.MSP)
+	}
+	s, err := tx.stream(n)
 	if err != nil {
 		return record.Stream{}, err
 	}
-	if s.Owner != tx.caller.MSP || s.Bridge != tx.caller.Identity {
-		return record.Stream{}, record.Errorf(record.Forbidden, "stream %q is written by the bridge %s of %s only", s.ID, s.Bridge, s.Owner)
+	if s.Bridge != tx.caller.Identity {
+		return record.Stream{}, record.Errorf(record.Forbidden, "stream %s is written by the bridge %s only", n, s.Bridge)
 	}
 	return s, nil
 }
 
-// adminsStream reads a stream of the organisation of which the caller must be an admin.
-func (tx *transaction) adminsStream(id string) (record.Stream, error) {
+// adminsStream reads a stream of the caller's organisation, of which the caller must be an admin.
+func (tx *transaction) adminsStream(n name.Name) (record.Stream, error) {
 	if err := tx.require(record.Admin); err != nil {
 		return record.Stream{}, err
 	}
-	s, err := tx.stream(id)
-	if err != nil {
-		return record.Stream{}, err
-	}
-	if s.Owner != tx.caller.MSP {
-		return record.Stream{}, record.Errorf(record.Forbidden, "stream %q belongs to %s; the caller is of %s", id, s.Owner, tx.caller.MSP)
-	}
-	return s, nil
+	return tx.stream(n)
 }
 
 // openStream handles OpenStream. The same bridge again, with the key that is open now, changes
-// nothing and succeeds.
-func openStream(tx *transaction, req streamRequest) (record.Stream, error) {
+// nothing and succeeds. The head is written with the stream: from then on the peers of the owner must
+// sign whatever extends the stream.
+func openStream(tx *transaction, req call.StreamRegistration) (record.Stream, error) {
 	if err := tx.require(record.Bridge); err != nil {
 		return record.Stream{}, err
 	}
-	var known record.Stream
-	found, err := tx.get(record.StreamKey(req.ID), &known)
-	if err != nil {
-		return record.Stream{}, err
-	}
-	if found {
+	stream := name.New(tx.caller.MSP, req.ID)
+	known, err := tx.stream(stream)
+	if err == nil {
 		return known, openedBy(known, tx.caller, req.Key)
 	}
-	key, err := proveKey(req.Key, req.Proof, tx.streamSubject(req.ID, tx.caller.MSP))
+	if record.CodeOf(err) != record.NotFound {
+		return record.Stream{}, err
+	}
+	key, err := proveKey(req.Key, req.Proof, tx.streamSubject(stream))
 	if err != nil {
 		return record.Stream{}, err
 	}
-	key.From = tx.now
-	s := record.Stream{
-		Type: record.StreamType, Version: record.Version,
-		ID: req.ID, Owner: tx.caller.MSP, Bridge: tx.caller.Identity,
-		Keys: []record.Key{key}, Opened: tx.now, Updated: tx.now,
+	now := tx.moment()
+	key.From = now
+	head := record.Head{Type: record.HeadType, Version: record.Version, Stream: stream, Hash: record.ZeroHash}
+	if err := tx.put(record.HeadKey(stream), head, stream.Owner); err != nil {
+		return record.Stream{}, err
 	}
-	return tx.changeStream(StreamOpened, s)
+	return tx.changeStream(call.StreamOpened, record.Stream{
+		Type: record.StreamType, Version: record.Version,
+		Owner: stream.Owner, ID: stream.ID, Bridge: tx.caller.Identity, Keys: []record.Key{key}, Opened: now,
+	})
 }
 
-// openedBy refuses whoever opens a stream again that is not theirs, or with a key that is not, or no
-// longer, the stream's: its receipts would be worth nothing.
+// openedBy refuses whoever opens a stream again that is another bridge's, or with a key that is not,
+// or no longer, the stream's: its receipts would be worth nothing.
 func openedBy(s record.Stream, c caller, key string) error {
 	i := slices.IndexFunc(s.Keys, func(k record.Key) bool { return k.Public == key })
-	if s.Owner != c.MSP || s.Bridge != c.Identity || i < 0 {
-		return record.Errorf(record.AlreadyExists, "stream %q is open already, by %s with other content", s.ID, s.Owner)
+	if s.Bridge != c.Identity || i < 0 {
+		return record.Errorf(record.AlreadyExists, "stream %s is open already, with other content", s.Name())
 	}
-	if s.Keys[i].Until != 0 {
-		return record.Errorf(record.Conflict, "key %s of stream %q was replaced by key %s; sign with that one", s.Keys[i].ID, s.ID, s.Keys[len(s.Keys)-1].ID)
+	if s.Keys[i].Until != nil {
+		return record.Errorf(record.Conflict, "key %s of stream %s was replaced by key %s; sign with that one", s.Keys[i].ID, s.Name(), s.Keys[len(s.Keys)-1].ID)
 	}
 	return nil
 }
 
 // rotateStreamKey handles RotateStreamKey: by the stream's bridge with the old key's consent, or
 // by an admin of the owner with a reason.
-func rotateStreamKey(tx *transaction, req rotateRequest) (record.Stream, error) {
+func rotateStreamKey(tx *transaction, req call.Rotation) (record.Stream, error) {
 	read := tx.bridgesStream
 	if req.Authorization == "" {
 		read = tx.adminsStream
 	}
-	s, err := read(req.ID)
+	stream, err := tx.named(req)
+	if err != nil {
+		return record.Stream{}, err
+	}
+	s, err := read(stream)
 	if err != nil {
 		return record.Stream{}, err
 	}
 	if current, open := record.CurrentKey(s.Keys); open && current.Public == req.Key {
 		return s, nil
 	}
-	key, err := proveKey(req.Key, req.Proof, tx.streamSubject(s.ID, s.Owner))
-	if err != nil {
+	if s.Keys, err = tx.rotated(s.Keys, req, tx.streamSubject(stream)); err != nil {
 		return record.Stream{}, err
 	}
-	if req.Authorization != "" {
-		if err := authorizeRotation(req.Authorization, s.Keys, tx.streamSubject(s.ID, s.Owner), key); err != nil {
-			return record.Stream{}, err
-		}
-	}
-	if s.Keys, err = rotate(slices.Clone(s.Keys), key, tx.after(s.Updated), req.Reason); err != nil {
-		return record.Stream{}, err
-	}
-	return tx.changeStream(StreamKeyRotated, s)
+	return tx.changeStream(call.StreamKeyRotated, s)
 }
 
 // setBridge handles SetBridge.
-func setBridge(tx *transaction, req bridgeRequest) (record.Stream, error) {
-	s, err := tx.adminsStream(req.ID)
+func setBridge(tx *transaction, req call.BridgeChange) (record.Stream, error) {
+	s, err := tx.adminsStream(name.New(tx.caller.MSP, req.ID))
 	if err != nil || s.Bridge == req.Bridge {
 		return s, err
 	}
 	s.Bridge = req.Bridge
-	return tx.changeStream(StreamBridgeChanged, s)
+	return tx.changeStream(call.StreamBridgeChanged, s)
 }
 
 // changeStream stores a stream and emits the event.
-func (tx *transaction) changeStream(name string, s record.Stream) (record.Stream, error) {
-	s.Updated = tx.after(s.Updated)
-	if err := tx.put(record.StreamKey(s.ID), s, s.Owner); err != nil {
+func (tx *transaction) changeStream(event string, s record.Stream) (record.Stream, error) {
+	s.Updated = tx.moment()
+	if err := tx.put(record.StreamKey(s.Name()), s, s.Owner); err != nil {
 		return record.Stream{}, err
 	}
-	return s, tx.emit(streamEvent(name, s))
-}
-
-// streamListRequest is the request of ListStreams.
-type streamListRequest struct {
-	PageSize int    `json:"pageSize,omitempty"`
-	Bookmark string `json:"bookmark,omitempty"`
-}
-
-func (r streamListRequest) paging() paging { return paging{size: r.PageSize, bookmark: r.Bookmark} }
-
-func (r streamListRequest) validate() error { return r.paging().check() }
-
-// streamList is a page of streams.
-type streamList struct {
-	Streams  []record.Stream `json:"streams"`
-	Bookmark string          `json:"bookmark"`
+	return s, tx.emit(streamEvent(event, s))
 }
 
 // listStreams handles ListStreams.
-func listStreams(tx *transaction, req streamListRequest) (streamList, error) {
-	found, bookmark, err := collect[record.Stream](tx, req.paging(), record.StreamObject)
-	return streamList{Streams: found, Bookmark: bookmark}, err
+func listStreams(tx *transaction, req call.Page) (call.Streams, error) {
+	found, bookmark, err := collect[record.Stream](tx, req, record.StreamObject)
+	return call.Streams{Streams: found, Bookmark: bookmark}, err
 }

@@ -15,14 +15,17 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
-// requestFields are the JSON names of a request's fields.
-func requestFields(request any) (names []string) {
-	of := reflect.TypeOf(request)
+// requestFields are the fields of a request, those of an embedded struct among them.
+func requestFields(of reflect.Type) (fields []reflect.StructField) {
 	for i := range of.NumField() {
-		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
+		field := of.Field(i)
+		if field.Anonymous {
+			fields = append(fields, requestFields(field.Type)...)
+			continue
+		}
+		fields = append(fields, field)
 	}
-	return names
+	return fields
 }
 
 func TestEveryRequestIsReadStrictlyAndTheFieldNamed(t *testing.T) {
@@ -41,13 +44,14 @@ func TestEveryRequestIsReadStrictlyAndTheFieldNamed(t *testing.T) {
 			refused(`null`, "null")
 			refused(`[]`, "object")
 			refused(`"text"`, "object")
-			refused(`{"other":1}`, `"other"`)
+			refused(`{"other":1}`, `field=other:`)
 			refused(`{} {}`, "JSON")
-			refused(`{"id":"`+"\ufffd"+`"}`, `"id"`)
+			refused(`{"id":"`+"\ufffd"+`"}`, `field=id:`)
 			refused(strings.Repeat(" ", record.MaxDocument)+`{}`, "bytes")
-			for _, name := range requestFields(request) {
-				refused(fmt.Sprintf(`{%q:null}`, name), fmt.Sprintf("%q: must not be null", name))
-				refused(fmt.Sprintf(`{%q:1.5}`, name), fmt.Sprintf("%q: must be", name))
+			for _, field := range requestFields(reflect.TypeOf(request)) {
+				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+				refused(fmt.Sprintf(`{%q:null}`, name), fmt.Sprintf("field=%s: must not be null", name))
+				refused(fmt.Sprintf(`{%q:1.5}`, name), fmt.Sprintf("field=%s: must be", name))
 				refused(fmt.Sprintf(`{%q:1}`, strings.ToUpper(name)), "is unknown")
 			}
 		})
@@ -63,9 +67,8 @@ func TestARequiredFieldThatIsMissingIsNamed(t *testing.T) {
 			continue
 		}
 		whole := decodeObject(t, s.request(p.function, record.Active, "Org1MSP"))
-		of := reflect.TypeOf(request)
-		for i := range of.NumField() {
-			name, options, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		for _, field := range requestFields(reflect.TypeOf(request)) {
+			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if options != "" || name == "others" {
 				continue // may be left out; of others, none is a number too
 			}
@@ -75,8 +78,8 @@ func TestARequiredFieldThatIsMissingIsNamed(t *testing.T) {
 					part[key] = value
 				}
 			}
-			message := s.refused(record.InvalidArgument, s.admin1, function, part)
-			require.Contains(t, message, `"`+name, "%s without %s", function, name)
+			refusal := s.refusal(record.InvalidArgument, s.admin1, function, part)
+			require.True(t, strings.HasPrefix(refusal.Field, name), "%s without %s: %v", function, name, refusal)
 		}
 	}
 }

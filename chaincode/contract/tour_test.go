@@ -5,11 +5,13 @@ package contract_test
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/contract"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading/cose"
@@ -96,14 +98,17 @@ func (o *tour) devices() cose.Signer {
 	o.one("devices:Offer", object{"id": "pump-2", "to": "Org2MSP"})
 	o.one("devices:WithdrawOffer", object{"id": "pump-2"})
 	o.one("devices:Offer", object{"id": "pump-2", "to": "Org2MSP"})
-	o.two("devices:Accept", object{"id": "pump-2"})
-	o.two("devices:Revoke", object{"id": "pump-2", "reason": "stolen"})
+	moved := newSigner(o.t, "EdDSA")
+	o.two("devices:Accept", object{
+		"from": "Org1MSP/pump-2", "id": "pump-7", "key": moved.Key().Text(), "proof": possession(o.t, moved, "pump-7", "Org2MSP", o.channel),
+	})
+	o.two("devices:Revoke", object{"id": "pump-7", "reason": "stolen"})
 
-	d := decode[record.Device](o.t, o.two("devices:Get", "pump-1"))
+	d := decode[record.Device](o.t, o.two("devices:Get", "Org1MSP/pump-1"))
 	require.Equal(o.t, pump.Key().ID().String(), d.Keys[1].ID)
-	require.Contains(o.t, o.two("devices:KeyAt", "pump-1", strconv.FormatInt(d.Registered, 10)), first.Key().ID().String())
-	require.Contains(o.t, o.two("devices:List", object{"owner": "Org2MSP", "status": "revoked"}), `"pump-2"`)
-	require.Contains(o.t, o.two("devices:History", object{"id": "pump-1"}), `"suspended"`)
+	require.Contains(o.t, o.two("devices:KeyAt", "Org1MSP/pump-1", strconv.FormatInt(d.Registered.Time, 10)), first.Key().ID().String())
+	require.Contains(o.t, o.two("devices:List", object{"owner": "Org2MSP", "status": "revoked"}), `"pump-7"`)
+	require.Contains(o.t, o.two("devices:History", object{"device": "Org1MSP/pump-1"}), `"suspended"`)
 	return pump
 }
 
@@ -115,19 +120,26 @@ func (o *tour) anchors(pump cose.Signer) {
 		"id": "bridge-1", "key": b.stream.Key().Text(), "proof": streamPossession(o.t, b.stream, "bridge-1", "Org1MSP", o.channel),
 	})
 	o.one("anchors:Anchor", canonical(o.t, b.anchor))
-	b.entry = decode[record.AnchorEntry](o.t, o.two("anchors:Get", "bridge-1", "1"))
-	require.Equal(o.t, b.anchor.HashText(), b.entry.Hash)
-	require.Contains(o.t, o.two("anchors:Head", "bridge-1"), b.entry.Hash)
-	require.Contains(o.t, o.two("anchors:List", object{"stream": "bridge-1"}), b.entry.Hash)
+	b.entry = decode[record.AnchorEntry](o.t, o.two("anchors:Get", "Org1MSP/bridge-1", "1"))
+	require.Equal(o.t, hashOf(o.t, b.anchor), b.entry.Hash)
+	require.Contains(o.t, o.two("anchors:Head", "Org1MSP/bridge-1"), b.entry.Hash)
+	require.Contains(o.t, o.two("anchors:List", object{"stream": "Org1MSP/bridge-1"}), b.entry.Hash)
 	require.Contains(o.t, o.two("anchors:ListByDay", object{"day": "2023-11-14"}), b.entry.Hash)
 	proof := b.receipt(o.t, b.stream, b.claims(o.t), 1)
-	answer := decode[inclusion](o.t, o.two("anchors:VerifyInclusion", "bridge-1", "1", b64(b.readings[1]), b64(proof)))
-	require.True(o.t, answer.Included && answer.Signed, answer.Reason)
+	answer := decode[call.Inclusion](o.t, o.two("anchors:VerifyInclusion", "Org1MSP/bridge-1", "1", b64(b.readings[1]), b64(proof)))
+	require.True(o.t, answer.Included && answer.Signed && answer.Receipt.Verified, answer.Reason)
+
+	attested := o.two("anchors:Attest", object{
+		"stream": "Org1MSP/bridge-1", "from": 1, "to": 1, "devices": []string{"Org1MSP/pump-1"}, "nonce": strings.Repeat("ab", 32),
+	})
+	a, err := record.ParseAttestation([]byte(attested))
+	require.NoError(o.t, err)
+	require.Equal(o.t, []record.AnchorEntry{b.entry}, a.Anchors)
 
 	lie := b.claims(o.t)
 	lie.Anchor[0] ^= 1
 	o.two("anchors:ReportEquivocation", object{"receipt": b64(b.receipt(o.t, b.stream, lie, 0)), "root": b.tree.Root().String()})
-	require.Contains(o.t, o.one("anchors:ListEquivocations", object{}), `"bridge-1"`)
+	require.Contains(o.t, o.one("anchors:ListEquivocations", object{}), `"Org1MSP/bridge-1"`)
 	next := newSigner(o.t, "EdDSA")
 	o.one("anchors:RotateStreamKey", object{
 		"id": "bridge-1", "key": next.Key().Text(), "reason": "lost", "proof": streamPossession(o.t, next, "bridge-1", "Org1MSP", o.channel),
@@ -135,7 +147,7 @@ func (o *tour) anchors(pump cose.Signer) {
 	var me self
 	require.NoError(o.t, json.Unmarshal([]byte(o.one("roles:WhoAmI")), &me))
 	o.one("anchors:SetBridge", object{"id": "bridge-1", "bridge": "00" + me.Identity[2:]})
-	require.Contains(o.t, o.two("anchors:GetStream", "bridge-1"), next.Key().ID().String())
+	require.Contains(o.t, o.two("anchors:GetStream", "Org1MSP/bridge-1"), next.Key().ID().String())
 	require.Contains(o.t, o.two("anchors:ListStreams", object{}), `"bridge-1"`)
 }
 
@@ -144,11 +156,11 @@ func (o *tour) policies() {
 	require.Contains(o.t, o.two("policies:Schema"), "entity Device")
 	require.Contains(o.t, o.two("policies:Check", permitOrg2), "permit")
 	o.one("policies:Put", object{"id": "share", "text": permitOrg2})
-	require.Contains(o.t, o.two("policies:Get", "Org1MSP", "share"), `"revision":1`)
-	require.Contains(o.t, o.two("policies:GetRevision", "Org1MSP", "share", "1"), `"revision":1`)
+	require.Contains(o.t, o.two("policies:Get", "Org1MSP/share"), `"revision":1`)
+	require.Contains(o.t, o.two("policies:GetRevision", "Org1MSP/share", "1"), `"revision":1`)
 	require.Contains(o.t, o.two("policies:List", object{}), `"share"`)
-	require.True(o.t, decode[record.Decision](o.t, o.two("access:Decide", readOf("pump-1"))).Allowed)
-	o.two("access:Request", readOf("pump-1"))
+	require.True(o.t, decode[record.Decision](o.t, o.two("access:Decide", readOf("Org1MSP/pump-1"))).Allowed)
+	o.two("access:Request", readOf("Org1MSP/pump-1"))
 	var list struct {
 		Decisions []record.Access `json:"decisions"`
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -41,10 +42,10 @@ func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
 	}
 	now := timestamp.AsTime().UnixMilli()
 	if err := record.CheckTime("timestamp", now); err != nil {
-		return nil, record.Errorf(record.InvalidArgument, "%v", err)
+		return nil, record.Invalid(err)
 	}
 	if now == 0 { // what a proposal without a timestamp has; in records, 0 means that there is no time
-		return nil, record.Errorf(record.InvalidArgument, "field \"timestamp\": the proposal has none; let its client set the time")
+		return nil, record.Invalid(record.Faultf("timestamp", "the proposal has none; let its client set the time"))
 	}
 	return &transaction{
 		stub: stub, caller: who, channel: stub.GetChannelID(), now: now, present: map[string]bool{},
@@ -52,7 +53,7 @@ func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
 }
 
 // request is a decoded argument that can say what is wrong with it.
-type request interface{ validate() error }
+type request interface{ Validate() error }
 
 // run decodes a request, lets handle decide, and encodes its result.
 func run[Request request, Result any](
@@ -61,10 +62,10 @@ func run[Request request, Result any](
 ) (string, error) {
 	var req Request
 	if err := record.Decode([]byte(text), &req); err != nil {
-		return "", record.Errorf(record.InvalidArgument, "request: %v", err)
+		return "", record.Invalid(err)
 	}
-	if err := req.validate(); err != nil {
-		return "", record.Errorf(record.InvalidArgument, "request: %v", err)
+	if err := req.Validate(); err != nil {
+		return "", record.Invalid(err)
 	}
 	return answer(ctx, func(tx *transaction) (Result, error) { return handle(tx, req) })
 }
@@ -97,15 +98,15 @@ func coded(err error) error {
 	return record.Errorf(record.Internal, "%v", err)
 }
 
-// after returns the time of a change to a record: now, but never before the record's last
-// change, whatever the client's clock says, so that a record's times stay in order.
-func (tx *transaction) after(updated int64) int64 {
-	return max(tx.now, updated)
+// moment is when this transaction changes the ledger. It is its own time, whatever the times of the
+// changes before it are: what was said last to narrow a right must take effect.
+func (tx *transaction) moment() record.Moment {
+	return record.Moment{Time: tx.now, Tx: tx.stub.GetTxID()}
 }
 
 // emit sets the event of the transaction, of which there can be one.
-func (tx *transaction) emit(e Event) error {
-	e.Type, e.Version = EventType, record.Version
+func (tx *transaction) emit(e call.Event) error {
+	e.Type, e.Version = call.EventType, record.Version
 	e.By, e.Time = tx.caller.MSP, tx.now
 	data, err := record.Encode(e)
 	if err != nil {

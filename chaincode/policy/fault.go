@@ -52,9 +52,8 @@ func syntaxFault(err error) error {
 // locate makes a Fault of what Cedar's validator says of a policy. The validator names things
 // but no places, and in no certain order: the fault is the first place in the text where
 // something stands that it names, or else the first operand that does not pass by itself.
-func locate(validator *validate.Validator, text string, tree *ast.Policy, messages []string) error {
+func locate(validator *validate.Validator, tokens []token, tree *ast.Policy, messages []string) error {
 	slices.Sort(messages)
-	tokens := scan(text)
 	var first *Fault
 	for _, message := range messages {
 		// What is quoted first is what is wrong; the rest says where it was looked for.
@@ -62,31 +61,27 @@ func locate(validator *validate.Validator, text string, tree *ast.Policy, messag
 		if name == nil {
 			continue
 		}
-		t, found := findName(tokens, name[1])
-		if found && (first == nil || t.before(first)) {
-			first = &Fault{Line: t.line, Column: t.column, Message: message}
+		i := findName(tokens, name[1])
+		if i >= 0 && (first == nil || tokens[i].before(first)) {
+			first = &Fault{Line: tokens[i].line, Column: tokens[i].column, Message: explain(message, objectOf(tokens, i))}
 		}
 	}
 	if first != nil {
 		return first
 	}
 	t := failingOperand(validator, tokens, tree)
-	return &Fault{Line: t.line, Column: t.column, Message: messages[0]}
+	return &Fault{Line: t.line, Column: t.column, Message: explain(messages[0], "resource")}
 }
 
-// findName finds the token that a quoted name ends with: the attribute of a path, the type of an
-// entity, the id of an action.
-func findName(tokens []token, name string) (token, bool) {
+// findName returns the index of the token that a quoted name ends with: the attribute of a path,
+// the type of an entity, the id of an action; or -1.
+func findName(tokens []token, name string) int {
 	parts := scan(name)
 	if len(parts) == 0 {
-		return token{}, false
+		return -1
 	}
 	last := parts[len(parts)-1].text
-	i := slices.IndexFunc(tokens, func(t token) bool { return t.text == last || t.text == strconv.Quote(last) })
-	if i < 0 {
-		return token{}, false
-	}
-	return tokens[i], true
+	return slices.IndexFunc(tokens, func(t token) bool { return t.text == last || t.text == strconv.Quote(last) })
 }
 
 // failingOperand returns where the first condition begins that does not pass by itself, or, if

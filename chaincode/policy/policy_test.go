@@ -17,9 +17,9 @@ func TestAPolicyThatFitsTheSchemaIsAccepted(t *testing.T) {
 	for _, text := range []string{
 		`permit(principal, action, resource);`,
 		`permit(principal in Organisation::"Org2MSP", action == Action::"read", resource in Organisation::"Org1MSP");`,
-		`permit(principal is User in Unit::"Org1MSP/quality", action in [Action::"read", Action::"subscribe"], resource == Device::"pump-1");`,
+		`permit(principal is User in Unit::"Org1MSP/quality", action in [Action::"read", Action::"subscribe"], resource == Device::"Org1MSP/pump-1");`,
 		`forbid(principal, action, resource) unless { resource.status == "active" };`,
-		`permit(principal is User, action, resource) when { principal.roles.contains("auditor") };`,
+		`permit(principal is User, action, resource) when { principal has roles && principal.roles.contains("auditor") };`,
 		`permit(principal, action, resource) when { resource.hasTag("site") && resource.getTag("site") == "east" };`,
 		`permit(principal, action, resource) when { context has purpose && context.purpose like "audit*" };`,
 		`permit(principal, action, resource) when { context.time < datetime("2030-01-01") && resource.registered < context.time };`,
@@ -45,6 +45,7 @@ func TestAPolicyThatDoesNotFitIsRefusedWhereItIsWrong(t *testing.T) {
 		"unknown attribute":      {"permit(principal, action, resource)\nwhen { resource.owner == \"a\" &&\n  resource.colour == \"red\" };", "line 3, column 12", "colour"},
 		"unknown context":        {`permit(principal, action, resource) when { context.reason == "x" };`, "line 1, column 52", "reason"},
 		"unguarded context":      {`permit(principal, action, resource) when { context.purpose == "x" };`, "line 1, column 52", "purpose"},
+		"unguarded roles":        {`permit(principal is User, action, resource) when { principal.roles.contains("admin") };`, "line 1, column 62", "principal has roles"},
 		"unguarded tag":          {`permit(principal, action, resource) when { resource.getTag("site") == "x" };`, "line 1, column 60", "site"},
 		"number for a string":    {"permit(principal, action, resource) when {\n  resource.status == \"active\" &&\n  resource.owner == 1 };", "line 3, column 3", "not compatible"},
 		"order of strings":       {"permit(principal, action, resource)\nunless { resource.owner > \"a\" };", "line 2, column 10", "unexpected type"},
@@ -88,12 +89,15 @@ func stored(texts ...string) []record.Policy {
 func pump() record.Device {
 	return record.Device{
 		ID: "pump-1", Owner: "Org1MSP", Status: record.Active, DeviceType: "pump",
-		Attributes: map[string]string{"site": "east"}, Registered: 1_700_000_000_000,
+		Attributes: map[string]string{"site": "east"}, Registered: record.Moment{Time: 1_700_000_000_000},
 	}
 }
 
-func auditor() policy.Principal {
-	return policy.User("Org2MSP", "abc", []record.Role{record.Auditor}, []string{"client", "quality"}, map[string]string{"country": "de"})
+// user is a user with the role auditor.
+func user(t require.TestingT, msp string) policy.Principal {
+	p, err := policy.User(msp, "abc", []record.Role{record.Auditor}, []string{"client", "quality"}, map[string]string{"country": "de"})
+	require.NoError(t, err)
+	return p
 }
 
 const now = 1_750_000_000_000
@@ -116,7 +120,8 @@ func TestDecisions(t *testing.T) {
 		"by other organisation":    {[]string{`permit(principal in Organisation::"Org3MSP", action, resource);`}, "read", record.AccessContext{}, false, ""},
 		"by unit":                  {[]string{`permit(principal in Unit::"Org2MSP/quality", action, resource);`}, "read", record.AccessContext{}, true, "p0"},
 		"by the same unit abroad":  {[]string{`permit(principal in Unit::"Org1MSP/quality", action, resource);`}, "read", record.AccessContext{}, false, ""},
-		"by role":                  {[]string{`permit(principal is User, action, resource) when { principal.roles.contains("auditor") };`}, "read", record.AccessContext{}, true, "p0"},
+		"by device":                {[]string{`permit(principal, action, resource == Device::"Org1MSP/pump-1");`}, "read", record.AccessContext{}, true, "p0"},
+		"by another's device":      {[]string{`permit(principal, action, resource == Device::"Org2MSP/pump-1");`}, "read", record.AccessContext{}, false, ""},
 		"by certificate attribute": {[]string{`permit(principal, action, resource) when { principal.hasTag("country") && principal.getTag("country") == "de" };`}, "read", record.AccessContext{}, true, "p0"},
 		"by device attribute":      {[]string{`permit(principal, action, resource) when { resource.hasTag("site") && resource.getTag("site") == "west" };`}, "read", record.AccessContext{}, false, ""},
 		"by purpose":               {[]string{`permit(principal, action, resource) when { context has purpose && context.purpose == "audit" };`}, "read", record.AccessContext{Purpose: "audit"}, true, "p0"},
@@ -127,7 +132,9 @@ func TestDecisions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			set, err := policy.NewSet(stored(c.policies...))
 			require.NoError(t, err)
-			d, _ := set.Decide(auditor(), c.action, pump(), c.context, now)
+			d, _ := set.Decide(user(t, "Org2MSP"), c.action, pump(), c.context, now)
+			narrowed, _ := set.For(user(t, "Org2MSP"), c.action).Decide(user(t, "Org2MSP"), c.action, pump(), c.context, now)
+			require.Equal(t, d, narrowed)
 			require.Equal(t, c.allowed, d.Allowed)
 			var decided []string
 			for _, p := range d.Policies {
@@ -155,7 +162,7 @@ func TestAPolicyThatCannotBeEvaluatedDoesNotCountAndIsReported(t *testing.T) {
 	overflow := `permit(principal, action, resource) when { 9223372036854775807 + 1 > 0 };`
 	set, err := policy.NewSet(stored(overflow, overflow, `permit(principal, action, resource);`))
 	require.NoError(t, err)
-	d, reasons := set.Decide(auditor(), "read", pump(), record.AccessContext{}, now)
+	d, reasons := set.Decide(user(t, "Org2MSP"), "read", pump(), record.AccessContext{}, now)
 	require.True(t, d.Allowed)
 	require.Equal(t, []record.PolicyReference{{ID: "p2", Revision: 3}}, d.Policies)
 	require.Equal(t, []record.PolicyReference{{ID: "p0", Revision: 1}, {ID: "p1", Revision: 2}}, d.Errors)
@@ -175,7 +182,7 @@ func TestTheSameQuestionGetsTheSameBytes(t *testing.T) {
 	for i := range 50 {
 		set, err := policy.NewSet(stored(texts...))
 		require.NoError(t, err)
-		d, _ := set.Decide(auditor(), "read", pump(), record.AccessContext{}, now)
+		d, _ := set.Decide(user(t, "Org2MSP"), "read", pump(), record.AccessContext{}, now)
 		answer, err := record.Encode(d)
 		require.NoError(t, err)
 		if i == 0 {
@@ -194,17 +201,32 @@ func TestTheActionsAreThoseOfTheSchema(t *testing.T) {
 }
 
 // FuzzParse holds that no text makes Parse fail in another way than by an error, and that what
-// it accepts can be decided on.
+// it accepts has a cost within the limit, the same each time, and can be decided on, alike with
+// and without the policies that do not apply. Nothing makes Lint fail.
 func FuzzParse(f *testing.F) {
 	f.Add(`permit(principal, action, resource) when { resource.colour == "red" };`)
 	f.Add(`forbid(principal is User in Unit::"a/b", action in [Action::"read"], resource) unless { if true then 1 else 2 };`)
 	f.Add("permit(principal, action, resource) when { \"\\\"\" };// \"")
+	f.Add(`permit(principal == User::"Org2MSP/abc", action, resource) when { principal has roles && principal.roles.containsAny(["a", principal.msp]) };`)
+	f.Add(`permit(principal, action, resource) when { resource.id like "*a\*\u{1F600}*" || {a: [1, 2]} == {a: [2]} };`)
+	for _, c := range hostile() {
+		f.Add("permit(principal, action, resource) when { " + c + " };")
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := policy.Parse(text); err != nil {
+		policy.Lint(text, "Org1MSP")
+		p, err := policy.Parse(text)
+		if err != nil {
 			return
 		}
+		require.Positive(t, p.Cost())
+		require.LessOrEqual(t, p.Cost(), policy.MaxCost)
 		set, err := policy.NewSet(stored(text))
 		require.NoError(t, err)
-		set.Decide(auditor(), "read", pump(), record.AccessContext{}, now)
+		require.NoError(t, set.Affordable(500))
+		for _, who := range []policy.Principal{user(t, "Org1MSP"), user(t, "Org2MSP"), policy.Device(pump())} {
+			d, _ := set.Decide(who, "read", pump(), record.AccessContext{}, now)
+			narrowed, _ := set.For(who, "read").Decide(who, "read", pump(), record.AccessContext{}, now)
+			require.Equal(t, d, narrowed)
+		}
 	})
 }

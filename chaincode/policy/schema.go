@@ -18,13 +18,15 @@ entity Organisation;
 entity Unit in [Organisation];
 
 // The caller of a transaction, by MSP ID and identity as roles:WhoAmI states it:
-// User::"Org1MSP/0123…". Its tags are the attributes of its certificate.
+// User::"Org1MSP/0123…". Its tags are the attributes of its certificate. An organisation grants
+// roles to its own members, and only its own policies see them: a caller of another organisation
+// has no roles here. Test with: principal has roles && principal.roles.contains("auditor").
 entity User in [Organisation, Unit] {
   msp: String,
-  roles: Set<String>,
+  roles?: Set<String>,
 } tags String;
 
-// A device, by its id: Device::"pump-1". Its tags are its attributes on the ledger.
+// A device, by owner and id: Device::"Org1MSP/pump-1". Its tags are its attributes on the ledger.
 entity Device in [Organisation] {
   id: String,
   owner: String,

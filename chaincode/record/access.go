@@ -2,6 +2,8 @@
 
 package record
 
+import "github.com/anchorline/anchorline/reading/name"
+
 // AccessType is the type of an Access.
 const AccessType = "access"
 
@@ -12,9 +14,9 @@ const DecisionType = "decision"
 type (
 	// AccessQuery asks whether someone may do something.
 	AccessQuery struct {
-		// Device is the device that asks; empty when the caller asks for itself.
-		Device string `json:"device,omitempty"`
-		Action string `json:"action"`
+		// Device is the device that asks; absent when the caller asks for itself.
+		Device name.Name `json:"device,omitzero"`
+		Action string    `json:"action"`
 		// Resource says for which devices.
 		Resource AccessResource `json:"resource"`
 		Context  AccessContext  `json:"context,omitzero"`
@@ -22,8 +24,8 @@ type (
 
 	// AccessResource is one device, or all devices of an owner that match.
 	AccessResource struct {
-		// Device is the id of one device; the other fields are then empty.
-		Device string `json:"device,omitempty"`
+		// Device is the name of one device; the other fields are then empty.
+		Device name.Name `json:"device,omitzero"`
 		// Owner is the MSP ID of the owner of the devices.
 		Owner string `json:"owner,omitempty"`
 		// Attributes are what each of the devices must have.
@@ -47,21 +49,20 @@ type Decision struct {
 	Version int    `json:"version"`
 	// Allowed is true when every device is allowed, and there is at least one.
 	Allowed bool `json:"allowed"`
-	// Subject is who asks: "MSP/identity" or a device id.
+	// Subject is who asks: "MSP/identity" or a device's name.
 	Subject string `json:"subject"`
 	// Query is what was asked.
 	Query AccessQuery `json:"query"`
 	// Time is the transaction's timestamp, in milliseconds, as the policies saw it.
 	Time int64 `json:"time"`
-	// Devices are the decisions device by device, in the order of their ids.
+	// Devices are the decisions device by device, in the order of their names.
 	Devices []DeviceDecision `json:"devices"`
 }
 
 // DeviceDecision is the answer for one device.
 type DeviceDecision struct {
-	Device  string `json:"device"`
-	Owner   string `json:"owner"`
-	Allowed bool   `json:"allowed"`
+	Device  name.Name `json:"device"`
+	Allowed bool      `json:"allowed"`
 	// Policies are those that decided, sorted by id; none when nothing permits.
 	Policies []PolicyReference `json:"policies"`
 	// Errors name the policies that could not be evaluated, and so did not count, sorted by id.

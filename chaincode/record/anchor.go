@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // AnchorType is the type of an Anchor.
@@ -34,7 +36,7 @@ type Span struct {
 type Anchor struct {
 	Type        string            `json:"type"`
 	Version     int               `json:"version"`
-	Stream      string            `json:"stream"`
+	Stream      name.Name         `json:"stream"`
 	Number      uint64            `json:"number"`
 	Previous    string            `json:"previous"`
 	Root        string            `json:"root"`
@@ -50,7 +52,7 @@ type Anchor struct {
 func (a Anchor) Validate() error {
 	return First(
 		checkSchema(a.Type, AnchorType, a.Version),
-		CheckName("stream", a.Stream),
+		checkFullName("stream", a.Stream),
 		checkNumber("number", a.Number, 1),
 		CheckHash("previous", a.Previous),
 		CheckHash("root", a.Root),
@@ -68,7 +70,7 @@ func (a Anchor) checkCounts() error {
 	var sum uint64
 	for _, kind := range sortedKeys(a.Counts) {
 		if kind != DeviceSigned {
-			return fault("counts."+kind, "is unknown; the kinds are: %s", DeviceSigned)
+			return Faultf("counts."+kind, "is unknown; the kinds are: %s", DeviceSigned)
 		}
 		if err := checkNumber("counts."+kind, a.Counts[kind], 0); err != nil {
 			return err
@@ -76,7 +78,7 @@ func (a Anchor) checkCounts() error {
 		sum += a.Counts[kind]
 	}
 	if sum != a.Size {
-		return fault("counts", "sum to %d, but the size is %d", sum, a.Size)
+		return Faultf("counts", "sum to %d, but the size is %d", sum, a.Size)
 	}
 	return nil
 }
@@ -87,7 +89,7 @@ func (s Span) check(field string) error {
 		return err
 	}
 	if s.First > s.Last {
-		return fault(field, "first is after last")
+		return Faultf(field, "first is after last")
 	}
 	return nil
 }
@@ -95,20 +97,20 @@ func (s Span) check(field string) error {
 // Encode returns the canonical bytes of the anchor.
 func (a Anchor) Encode() ([]byte, error) { return Encode(a) }
 
-// Hash returns SHA-256 of the anchor's canonical bytes. Every valid anchor has one.
-func (a Anchor) Hash() [32]byte {
+// Hash returns SHA-256 of the anchor's canonical bytes. The error is that of Encode, which fails
+// for a stream without a valid name only.
+func (a Anchor) Hash() ([32]byte, error) {
 	data, err := a.Encode()
 	if err != nil {
-		// An Anchor holds only strings, integers and a map of integers: encoding cannot fail.
-		return [32]byte{}
+		return [32]byte{}, err
 	}
-	return sha256.Sum256(data)
+	return sha256.Sum256(data), nil
 }
 
 // HashText returns Hash in hexadecimal, as the next anchor's Previous states it.
-func (a Anchor) HashText() string {
-	hash := a.Hash()
-	return hex.EncodeToString(hash[:])
+func (a Anchor) HashText() (string, error) {
+	hash, err := a.Hash()
+	return hex.EncodeToString(hash[:]), err
 }
 
 // ParseAnchor reads an anchor from its canonical bytes and validates it. Bytes that are not
@@ -147,22 +149,24 @@ type AnchorEntry struct {
 	Creator string `json:"creator"`
 }
 
-// Head is the last anchor of a stream: number 0 and ZeroHash before the first.
+// Head is the last anchor of a stream: number 0, ZeroHash and time 0 before the first.
 type Head struct {
-	Type    string `json:"type"`
-	Version int    `json:"version"`
-	Stream  string `json:"stream"`
-	Number  uint64 `json:"number"`
-	Hash    string `json:"hash"`
+	Type    string    `json:"type"`
+	Version int       `json:"version"`
+	Stream  name.Name `json:"stream"`
+	Number  uint64    `json:"number"`
+	Hash    string    `json:"hash"`
+	// LedgerTime is the last anchor's: the next one's is not before it.
+	LedgerTime int64 `json:"ledgerTime"`
 }
 
 // checkSchema reports whether a record is of the wanted type and of a version this code knows.
 func checkSchema(got, want string, version int) error {
 	if got != want {
-		return fault("type", "is %q; %q is expected", clip(got), want)
+		return Faultf("type", "is %q; %q is expected", clip(got), want)
 	}
 	if version != Version {
-		return fault("version", "is %d; this code knows %d", version, Version)
+		return Faultf("version", "is %d; this code knows %d", version, Version)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type Terms struct {
 // Validate reports the first fault of the terms, naming the field.
 func (t Terms) Validate() error {
 	if n := len(t.Organisations); n == 0 || n > MaxOrganisations {
-		return fault("organisations", "must name 1 to %d organisations", MaxOrganisations)
+		return Faultf("organisations", "must name 1 to %d organisations", MaxOrganisations)
 	}
 	for _, o := range t.Organisations {
 		if err := CheckMSP("organisations", o); err != nil {
@@ -37,10 +37,10 @@ func (t Terms) Validate() error {
 	sorted := slices.Clone(t.Organisations)
 	slices.Sort(sorted)
 	if len(slices.Compact(sorted)) != len(t.Organisations) {
-		return fault("organisations", "names an organisation twice")
+		return Faultf("organisations", "names an organisation twice")
 	}
 	if t.Others < 0 || t.Others >= len(t.Organisations) {
-		return fault("others", "must be within 0 and %d, the number of other organisations", len(t.Organisations)-1)
+		return Faultf("others", "must be within 0 and %d, the number of other organisations", len(t.Organisations)-1)
 	}
 	return nil
 }

@@ -7,10 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // maxDepth is how deep free-form JSON (a policy request's context) may nest.
@@ -75,10 +78,13 @@ func (w *walker) value(t reflect.Type, path string) error {
 		t = t.Elem()
 	}
 	if token == nil {
-		return fault(path, "must not be null; leave it out instead")
+		return Faultf(path, "must not be null; leave it out instead")
 	}
 	if t == reflect.TypeFor[json.RawMessage]() {
 		return w.free(token, path, 0)
+	}
+	if t == reflect.TypeFor[name.Name]() {
+		return fullName(token, path)
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -98,7 +104,7 @@ func (w *walker) object(token json.Token, t reflect.Type, path string) error {
 	return w.members(token, path, func(name, at string) error {
 		field, known := fields[name]
 		if !known {
-			return fault(at, "is unknown")
+			return Faultf(at, "is unknown")
 		}
 		return w.value(field, at)
 	})
@@ -114,7 +120,7 @@ func (w *walker) table(token json.Token, t reflect.Type, path string) error {
 // members walks over the members of an object and refuses a name that comes twice.
 func (w *walker) members(token json.Token, path string, each func(name, at string) error) error {
 	if token != json.Delim('{') {
-		return fault(path, "must be an object")
+		return Faultf(path, "must be an object")
 	}
 	seen := map[string]bool{}
 	for w.tokens.More() {
@@ -122,16 +128,16 @@ func (w *walker) members(token json.Token, path string, each func(name, at strin
 		if err != nil {
 			return fmt.Errorf("not a JSON document: %w", err)
 		}
-		name, _ := key.(string)
-		at := join(path, name)
-		if err := checkString(name, at); err != nil {
+		member, _ := key.(string)
+		at := join(path, member)
+		if err := checkString(member, at); err != nil {
 			return err
 		}
-		if seen[name] {
-			return fault(at, "comes twice")
+		if seen[member] {
+			return Faultf(at, "comes twice")
 		}
-		seen[name] = true
-		if err := each(name, at); err != nil {
+		seen[member] = true
+		if err := each(member, at); err != nil {
 			return err
 		}
 	}
@@ -142,7 +148,7 @@ func (w *walker) members(token json.Token, path string, each func(name, at strin
 // list checks the elements of an array.
 func (w *walker) list(token json.Token, t reflect.Type, path string) error {
 	if token != json.Delim('[') {
-		return fault(path, "must be an array")
+		return Faultf(path, "must be an array")
 	}
 	for i := 0; w.tokens.More(); i++ {
 		if err := w.value(t.Elem(), path+"["+strconv.Itoa(i)+"]"); err != nil {
@@ -156,7 +162,7 @@ func (w *walker) list(token json.Token, t reflect.Type, path string) error {
 // free checks a value of any type: no null, no duplicates, no fractions, no deep nesting.
 func (w *walker) free(token json.Token, path string, depth int) error {
 	if depth > maxDepth {
-		return fault(path, "is nested more than %d deep", maxDepth)
+		return Faultf(path, "is nested more than %d deep", maxDepth)
 	}
 	next := func(at string) error {
 		token, err := w.tokens.Token()
@@ -184,8 +190,20 @@ func (w *walker) free(token json.Token, path string, depth int) error {
 	case bool:
 		return nil
 	default:
-		return fault(path, "must not be null; leave it out instead")
+		return Faultf(path, "must not be null; leave it out instead")
 	}
+}
+
+// fullName checks the text of a name.
+func fullName(token json.Token, path string) error {
+	text, ok := token.(string)
+	if !ok {
+		return Faultf(path, "must be a string, owner/id")
+	}
+	if _, err := name.Parse(text); err != nil {
+		return Faultf(path, "%v", err)
+	}
+	return nil
 }
 
 // scalar checks a string, a boolean or an integer.
@@ -194,18 +212,18 @@ func scalar(token json.Token, kind reflect.Kind, path string) error {
 	case reflect.String:
 		s, ok := token.(string)
 		if !ok {
-			return fault(path, "must be a string")
+			return Faultf(path, "must be a string")
 		}
 		return checkString(s, path)
 	case reflect.Bool:
 		if _, ok := token.(bool); !ok {
-			return fault(path, "must be true or false")
+			return Faultf(path, "must be true or false")
 		}
 		return nil
 	case reflect.Int, reflect.Int64, reflect.Uint64:
 		n, ok := token.(json.Number)
 		if !ok {
-			return fault(path, "must be an integer")
+			return Faultf(path, "must be an integer")
 		}
 		return integer(n, path, 0)
 	default:
@@ -217,7 +235,7 @@ func scalar(token json.Token, kind reflect.Kind, path string) error {
 func integer(n json.Number, path string, min int64) error {
 	i, err := strconv.ParseInt(n.String(), 10, 64)
 	if err != nil || i < min || i > MaxNumber || n.String() == "-0" {
-		return fault(path, "must be an integer within %d and %d", min, int64(MaxNumber))
+		return Faultf(path, "must be an integer within %d and %d", min, int64(MaxNumber))
 	}
 	return nil
 }
@@ -226,19 +244,24 @@ func integer(n json.Number, path string, min int64) error {
 // pair, so two different documents would decode to the same string.
 func checkString(s, path string) error {
 	if strings.ContainsRune(s, utf8.RuneError) {
-		return fault(path, "must not hold U+FFFD or half a surrogate pair")
+		return Faultf(path, "must not hold U+FFFD or half a surrogate pair")
 	}
 	return nil
 }
 
-// jsonFields returns the exact JSON names of a struct's fields with their types.
+// jsonFields returns the exact JSON names of a struct's fields with their types. Those of an embedded
+// struct count as its own, as encoding/json has them.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	fields := make(map[string]reflect.Type, t.NumField())
 	for i := range t.NumField() {
 		field := t.Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if field.IsExported() && name != "" && name != "-" {
-			fields[name] = field.Type
+		if field.Anonymous && field.Tag == "" && field.Type.Kind() == reflect.Struct {
+			maps.Copy(fields, jsonFields(field.Type))
+			continue
+		}
+		member, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.IsExported() && member != "" && member != "-" {
+			fields[member] = field.Type
 		}
 	}
 	return fields
@@ -246,8 +269,11 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 
 // join appends a member's name to the path of its object.
 func join(path, name string) string {
-	if path == "" {
+	switch {
+	case path == "":
 		return name
+	case name == "" || name[0] == '[':
+		return path + name
 	}
 	return path + "." + name
 }

@@ -31,7 +31,7 @@ func Roles() []Role { return []Role{Admin, Auditor, Bridge, Registrar} }
 // CheckRole reports whether r is a role. The error names the field.
 func CheckRole(field string, r Role) error {
 	if !slices.Contains(Roles(), r) {
-		return fault(field, "must be one of %v", Roles())
+		return Faultf(field, "must be one of %v", Roles())
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (s Subject) Validate() error {
 	case s.Unit != "":
 		return CheckText("unit", s.Unit, MaxText)
 	case s.Attribute.Name == "":
-		return fault("attribute.name", "is required")
+		return Faultf("attribute.name", "is required")
 	default:
 		return First(
 			CheckText("attribute.name", s.Attribute.Name, MaxText),

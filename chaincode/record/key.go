@@ -7,18 +7,20 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Object types: the first part of every composite key. One kind of record, one object type;
 // indexes are "<kind>~<field>" and hold no data of their own.
 const (
-	// DeviceObject is the object type of a Device: [id].
+	// DeviceObject is the object type of a Device: [owner, id].
 	DeviceObject = "device"
-	// StreamObject is the object type of a Stream: [id].
+	// StreamObject is the object type of a Stream: [owner, id].
 	StreamObject = "stream"
-	// HeadObject is the object type of a stream's Head: [stream].
+	// HeadObject is the object type of a stream's Head: [owner, id].
 	HeadObject = "head"
-	// AnchorObject is the object type of an AnchorEntry: [stream, number].
+	// AnchorObject is the object type of an AnchorEntry: [owner, stream id, number].
 	AnchorObject = "anchor"
 	// GrantObject is the object type of a Grant: [MSP, role, kind of subject, subject…].
 	GrantObject = "grant"
@@ -34,22 +36,20 @@ const (
 	RevisionObject = "policy~revision"
 	// AccessObject is the object type of an Access: [transaction id].
 	AccessObject = "access"
-	// EquivocationObject is the object type of an EquivocationReport: [stream, number, claimed
-	// hash, claimed root].
+	// EquivocationObject is the object type of an EquivocationReport: [owner, stream id, number,
+	// digest of the claim].
 	EquivocationObject = "equivocation"
 
-	// DeviceOwnerIndex finds devices by owner: [owner, id].
-	DeviceOwnerIndex = "device~owner"
-	// DeviceTypeIndex finds devices by type: [type, id].
+	// DeviceTypeIndex finds devices by type: [type, owner, id].
 	DeviceTypeIndex = "device~type"
-	// DeviceStatusIndex finds devices by status: [status, id].
+	// DeviceStatusIndex finds devices by status: [status, owner, id].
 	DeviceStatusIndex = "device~status"
 	// DeviceAttributeIndex finds devices by attribute: [name, value, owner, id]. The owner comes
 	// before the id so that nobody can fill the range that a decision about another's devices
 	// reads.
 	DeviceAttributeIndex = "device~attribute"
-	// AnchorDayIndex finds anchors by the day, UTC, on which their batch began: [day, stream,
-	// number].
+	// AnchorDayIndex finds anchors by the day, UTC, on which their batch began: [day, owner, stream
+	// id, number].
 	AnchorDayIndex = "anchor~day"
 )
 
@@ -65,18 +65,18 @@ func CompositeKey(object string, attributes ...string) string {
 }
 
 // DeviceKey is where the device is stored.
-func DeviceKey(id string) string { return CompositeKey(DeviceObject, id) }
+func DeviceKey(device name.Name) string { return CompositeKey(DeviceObject, device.Owner, device.ID) }
 
 // StreamKey is where the stream is stored.
-func StreamKey(id string) string { return CompositeKey(StreamObject, id) }
+func StreamKey(stream name.Name) string { return CompositeKey(StreamObject, stream.Owner, stream.ID) }
 
 // HeadKey is where the number and hash of the stream's last anchor are stored, apart from the
 // stream, so that anchoring and changing the stream do not conflict.
-func HeadKey(stream string) string { return CompositeKey(HeadObject, stream) }
+func HeadKey(stream name.Name) string { return CompositeKey(HeadObject, stream.Owner, stream.ID) }
 
 // AnchorKey is where the anchor is stored.
-func AnchorKey(stream string, number uint64) string {
-	return CompositeKey(AnchorObject, stream, Number(number))
+func AnchorKey(stream name.Name, number uint64) string {
+	return CompositeKey(AnchorObject, stream.Owner, stream.ID, Number(number))
 }
 
 // GrantKey is where a grant is stored.
@@ -91,8 +91,8 @@ func ConsortiumKey() string { return CompositeKey(ConsortiumObject) }
 func ApprovalKey(msp string) string { return CompositeKey(ApprovalObject, msp) }
 
 // ManufacturerKey is where a manufacturer is stored.
-func ManufacturerKey(owner, name string) string {
-	return CompositeKey(ManufacturerObject, owner, name)
+func ManufacturerKey(owner, id string) string {
+	return CompositeKey(ManufacturerObject, owner, id)
 }
 
 // PolicyKey is where the latest revision of a policy is stored.
@@ -108,12 +108,12 @@ func AccessKey(id string) string { return CompositeKey(AccessObject, id) }
 
 // EquivocationKey is where evidence of equivocation is stored.
 func EquivocationKey(e EquivocationReport) string {
-	return CompositeKey(EquivocationObject, e.Stream, Number(e.Number), e.Claimed, e.Root)
+	return CompositeKey(EquivocationObject, e.Stream.Owner, e.Stream.ID, Number(e.Number), e.Digest)
 }
 
 // AnchorDayKey is the entry of an anchor in the index by day.
 func AnchorDayKey(a Anchor) string {
-	return CompositeKey(AnchorDayIndex, Day(a.BridgeTime.First), a.Stream, Number(a.Number))
+	return CompositeKey(AnchorDayIndex, Day(a.BridgeTime.First), a.Stream.Owner, a.Stream.ID, Number(a.Number))
 }
 
 // Day returns the day, UTC, of a time in milliseconds: 2006-01-02.
@@ -122,14 +122,13 @@ func Day(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly
 // DeviceIndexKeys are the entries of a device in all indexes, sorted.
 func DeviceIndexKeys(d Device) []string {
 	keys := []string{
-		CompositeKey(DeviceOwnerIndex, d.Owner, d.ID),
-		CompositeKey(DeviceStatusIndex, string(d.Status), d.ID),
+		CompositeKey(DeviceStatusIndex, string(d.Status), d.Owner, d.ID),
 	}
 	if d.DeviceType != "" {
-		keys = append(keys, CompositeKey(DeviceTypeIndex, d.DeviceType, d.ID))
+		keys = append(keys, CompositeKey(DeviceTypeIndex, d.DeviceType, d.Owner, d.ID))
 	}
-	for name, value := range d.Attributes {
-		keys = append(keys, CompositeKey(DeviceAttributeIndex, name, value, d.Owner, d.ID))
+	for attribute, value := range d.Attributes {
+		keys = append(keys, CompositeKey(DeviceAttributeIndex, attribute, value, d.Owner, d.ID))
 	}
 	slices.Sort(keys)
 	return keys

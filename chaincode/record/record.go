@@ -6,7 +6,7 @@
 // Records come in as Go values and go out as canonical JSON (RFC 8785), so that the same record
 // is the same bytes on every peer and under LevelDB and CouchDB alike. Every record names its
 // type and the version of its schema. The package does no I/O, reads no clock and imports
-// nothing else of this module: clients, auditors and the chaincode share it.
+// nothing of this module but names: clients, auditors and the chaincode share it.
 //
 // Times are int64 milliseconds since the Unix epoch. Numbers are at most MaxNumber, so that
 // JSON carries them exactly. Hashes, digests and key ids are lower-case hexadecimal.
@@ -14,8 +14,9 @@ package record
 
 import (
 	"encoding/hex"
-	"regexp"
 	"unicode/utf8"
+
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // Version is the schema version that this code writes. A record of a higher version is refused
@@ -29,9 +30,9 @@ const (
 	// MaxDocument is the size in bytes of the largest request or record.
 	MaxDocument = 1 << 20
 	// MaxName is the length in bytes of the longest device id, stream id or device type.
-	MaxName = 64
+	MaxName = name.MaxID
 	// MaxMSP is the length in bytes of the longest MSP ID.
-	MaxMSP = 128
+	MaxMSP = name.MaxOwner
 	// MaxText is the size in bytes of the longest reason or attribute value.
 	MaxText = 256
 	// MaxAttributes is the number of attributes a device may have.
@@ -43,25 +44,27 @@ const (
 // ZeroHash is the previous hash of the first anchor of a stream.
 const ZeroHash = "0000000000000000000000000000000000000000000000000000000000000000"
 
-// The patterns are immutable after they are compiled.
-var (
-	namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$`)
-	mspPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-)
-
 // CheckName reports whether s is a valid device id, stream id, device type or attribute name:
 // [A-Za-z0-9][A-Za-z0-9._:-]{0,63}. The error names the field.
 func CheckName(field, s string) error {
-	if !namePattern.MatchString(s) {
-		return fault(field, "must match [A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+	if !name.ValidID(s) {
+		return Faultf(field, "must match [A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+	}
+	return nil
+}
+
+// checkFullName reports whether n names a record of an organisation. The error names the field.
+func checkFullName(field string, n name.Name) error {
+	if err := n.Validate(); err != nil {
+		return Faultf(field, "%v", err)
 	}
 	return nil
 }
 
 // CheckMSP reports whether s can be the ID of an MSP. The error names the field.
 func CheckMSP(field, s string) error {
-	if !mspPattern.MatchString(s) {
-		return fault(field, "must be an MSP ID, [A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+	if !name.ValidOwner(s) {
+		return Faultf(field, "must be an MSP ID, [A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 	}
 	return nil
 }
@@ -70,15 +73,15 @@ func CheckMSP(field, s string) error {
 // The error names the field.
 func CheckText(field, s string, max int) error {
 	if len(s) > max {
-		return fault(field, "is %d bytes long; at most %d are allowed", len(s), max)
+		return Faultf(field, "is %d bytes long; at most %d are allowed", len(s), max)
 	}
 	if !utf8.ValidString(s) { // the shim panics at a key that is not
-		return fault(field, "must be UTF-8")
+		return Faultf(field, "must be UTF-8")
 	}
 	for _, r := range s {
 		// U+10FFFF cannot be part of a composite key.
 		if r < 0x20 || r == 0x7f || r == utf8.MaxRune {
-			return fault(field, "must not hold control characters or U+10FFFF")
+			return Faultf(field, "must not hold control characters or U+10FFFF")
 		}
 	}
 	return nil
@@ -94,7 +97,7 @@ func CheckHash(field, s string) error {
 func checkHex(field, s string, size int) error {
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != size || hex.EncodeToString(b) != s {
-		return fault(field, "must be %d lower-case hexadecimal digits", 2*size)
+		return Faultf(field, "must be %d lower-case hexadecimal digits", 2*size)
 	}
 	return nil
 }
@@ -102,7 +105,7 @@ func checkHex(field, s string, size int) error {
 // checkNumber reports whether n is within min..MaxNumber.
 func checkNumber(field string, n, min uint64) error {
 	if n < min || n > MaxNumber {
-		return fault(field, "must be within %d and %d", min, uint64(MaxNumber))
+		return Faultf(field, "must be within %d and %d", min, uint64(MaxNumber))
 	}
 	return nil
 }
@@ -111,7 +114,7 @@ func checkNumber(field string, n, min uint64) error {
 // The error names the field.
 func CheckTime(field string, ms int64) error {
 	if ms < 0 || ms > MaxNumber {
-		return fault(field, "must be a time in milliseconds since 1970, within 0 and %d", int64(MaxNumber))
+		return Faultf(field, "must be a time in milliseconds since 1970, within 0 and %d", int64(MaxNumber))
 	}
 	return nil
 }
@@ -120,7 +123,7 @@ func CheckTime(field string, ms int64) error {
 // keys and text as values. It reports the fault of the lowest name, whatever order the map has.
 func CheckAttributes(field string, attributes map[string]string) error {
 	if len(attributes) > MaxAttributes {
-		return fault(field, "has %d entries; at most %d are allowed", len(attributes), MaxAttributes)
+		return Faultf(field, "has %d entries; at most %d are allowed", len(attributes), MaxAttributes)
 	}
 	for _, name := range sortedKeys(attributes) {
 		if err := CheckName(field, name); err != nil {

@@ -3,7 +3,6 @@
 package record_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,20 +11,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestCompositeKeysAreThoseOfFabric(t *testing.T) {
-	want, err := shim.CreateCompositeKey("anchor", []string{"bridge-1", "0000000000000042"})
+	want, err := shim.CreateCompositeKey("anchor", []string{"Org1MSP", "bridge-1", "0000000000000042"})
 	require.NoError(t, err)
-	require.Equal(t, want, record.AnchorKey("bridge-1", 42))
-	want, err = shim.CreateCompositeKey("device", []string{"a"})
+	require.Equal(t, want, record.AnchorKey(name.New("Org1MSP", "bridge-1"), 42))
+	want, err = shim.CreateCompositeKey("device", []string{"Org1MSP", "a"})
 	require.NoError(t, err)
-	require.Equal(t, want, record.DeviceKey("a"))
+	require.Equal(t, want, record.DeviceKey(name.New("Org1MSP", "a")))
 }
 
 func TestAnchorKeysSortAsTheirNumbersDo(t *testing.T) {
-	require.Less(t, record.AnchorKey("s", 9), record.AnchorKey("s", 10))
-	require.Less(t, record.AnchorKey("s", 10), record.AnchorKey("s", record.MaxNumber))
+	stream := name.New("Org1MSP", "s")
+	require.Less(t, record.AnchorKey(stream, 9), record.AnchorKey(stream, 10))
+	require.Less(t, record.AnchorKey(stream, 10), record.AnchorKey(stream, record.MaxNumber))
 }
 
 func TestNamesOfTheFormatOnlyAreAccepted(t *testing.T) {
@@ -58,29 +59,8 @@ func TestTheSameFaultIsReportedWhateverTheOrderOfAMap(t *testing.T) {
 	}
 }
 
-func TestErrorsSurviveTheWayToTheClient(t *testing.T) {
-	for _, code := range record.Codes() {
-		sent := record.Errorf(code, "device %q: with: colons", "a")
-		got, ok := record.ParseError(sent.Error())
-		require.True(t, ok)
-		require.Equal(t, sent, got)
-		require.Equal(t, code, record.CodeOf(fmt.Errorf("wrapped: %w", sent)))
-	}
-	_, ok := record.ParseError("could not launch chaincode")
-	require.False(t, ok)
-	_, ok = record.ParseError("SOMETHING: else")
-	require.False(t, ok)
-	require.Equal(t, record.Internal, record.CodeOf(errors.New("other")))
-	require.Empty(t, record.CodeOf(nil))
-}
-
-func TestAKeyIsValidFromItsBeginUntilJustBeforeItsEnd(t *testing.T) {
-	keys := []record.Key{{ID: "old", From: 10, Until: 20}, {ID: "new", From: 20}}
-	for at, want := range map[int64]string{9: "", 10: "old", 19: "old", 20: "new", 1 << 50: "new"} {
-		key, ok := record.KeyAt(keys, at)
-		require.Equal(t, want != "", ok, at)
-		require.Equal(t, want, key.ID, at)
-	}
+func TestTheLastKeyIsTheCurrentOneWhileItIsOpen(t *testing.T) {
+	keys := []record.Key{{ID: "old", Until: &record.Moment{Time: 20}}, {ID: "new"}}
 	current, ok := record.CurrentKey(keys)
 	require.True(t, ok)
 	require.Equal(t, "new", current.ID)

@@ -30,42 +30,54 @@ func (accessCmd) Help() string {
 // accessArgs ask a question.
 type accessArgs struct {
 	Action    string            `arg:"" help:"read, subscribe, command or configure." enum:"read,subscribe,command,configure"`
-	Device    string            `arg:"" optional:"" help:"Device id."`
+	Device    nameArg           `arg:"" optional:"" help:"Device: Org1MSP/pump-1, or pump-1 of our own organisation."`
 	Owner     string            `help:"Instead of one device: all devices of this organisation, by MSP ID." placeholder:"ID"`
 	Attribute map[string]string `help:"With --owner: only those with this attribute; repeat for more." placeholder:"NAME=VALUE" mapsep:"none"`
-	As        string            `help:"Ask for this device instead of for ourselves." placeholder:"DEVICE"`
+	As        nameArg           `help:"Ask for this device instead of for ourselves." placeholder:"DEVICE"`
 	Purpose   string            `help:"What for." placeholder:"TEXT"`
 	DataFrom  instant           `help:"Begin of the data's time (RFC 3339)." placeholder:"TIME"`
 	DataUntil instant           `help:"End of the data's time (RFC 3339)." placeholder:"TIME"`
 	ledgerFlags
 }
 
-func (a *accessArgs) query() (record.AccessQuery, error) {
-	q := record.AccessQuery{
-		Device: a.As, Action: a.Action,
-		Resource: record.AccessResource{Device: a.Device, Owner: a.Owner, Attributes: a.Attribute},
+// check reports flags that do not go together.
+func (a *accessArgs) check() error {
+	if (a.Device == "") == (a.Owner == "") {
+		return errors.New("give either a device, or --owner for all of an organisation's")
+	}
+	if a.Device != "" && len(a.Attribute) > 0 {
+		return errors.New("--attribute: goes with --owner, not with one device")
+	}
+	return nil
+}
+
+func (a *accessArgs) query(l *ledger.Client) (record.AccessQuery, error) {
+	asker, err := a.As.of(l)
+	if err != nil {
+		return record.AccessQuery{}, fmt.Errorf("--as: %w", err)
+	}
+	device, err := a.Device.of(l)
+	return record.AccessQuery{
+		Device: asker, Action: a.Action,
+		Resource: record.AccessResource{Device: device, Owner: a.Owner, Attributes: a.Attribute},
 		Context: record.AccessContext{
 			Purpose: a.Purpose, From: millis(a.DataFrom.Time), Until: millis(a.DataUntil.Time),
 		},
-	}
-	if (a.Device == "") == (a.Owner == "") {
-		return q, errors.New("give either a device, or --owner for all of an organisation's")
-	}
-	if a.Device != "" && len(a.Attribute) > 0 {
-		return q, errors.New("--attribute: goes with --owner, not with one device")
-	}
-	return q, nil
+	}, err
 }
 
 type accessDecideCmd struct{ accessArgs }
 
 // Run asks; the exit status is 1 when the answer is no.
 func (c *accessDecideCmd) Run(ctx context.Context, s streams) error {
-	q, err := c.query()
-	if err != nil {
+	if err := c.check(); err != nil {
 		return err
 	}
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Decision, error) {
+		q, err := c.query(l)
+		if err != nil {
+			return record.Decision{}, err
+		}
 		return l.Decide(ctx, q)
 	}, showDecision, func(d record.Decision) bool { return d.Allowed })
 }
@@ -77,14 +89,17 @@ type accessRequestCmd struct {
 
 // Run asks on the record; the exit status is 1 when the answer is no.
 func (c *accessRequestCmd) Run(ctx context.Context, s streams) error {
-	q, err := c.query()
-	if err != nil {
+	if err := c.check(); err != nil {
 		return err
 	}
 	if c.TTL < time.Millisecond {
 		return fmt.Errorf("--ttl %s: want a time, for example 1h", c.TTL)
 	}
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Access, error) {
+		q, err := c.query(l)
+		if err != nil {
+			return record.Access{}, err
+		}
 		return l.RequestAccess(ctx, q, c.TTL)
 	}, showAccess, func(a record.Access) bool { return a.Decision.Allowed })
 }
@@ -112,7 +127,7 @@ func (c *accessListCmd) Run(ctx context.Context, s streams) error {
 		return table(out, "recorded decisions", heading, all, func(a record.Access) []any {
 			d := a.Decision
 			return []any{
-				verdict(d.Allowed), subjectText(d.Subject), d.Query.Action, resourceText(d.Query.Resource), d.Query.Context.Purpose,
+				decisionText(d.Allowed), subjectText(d), d.Query.Action, resourceText(d.Query.Resource), d.Query.Context.Purpose,
 				stamp(d.Time), stamp(a.Expires), a.ID,
 			}
 		})
@@ -128,25 +143,25 @@ func showAccess(out io.Writer, a record.Access) error {
 }
 
 func showDecision(out io.Writer, d record.Decision) error {
-	fmt.Fprintf(out, "%s: %s asked to %s %s\n\n", verdict(d.Allowed), subjectText(d.Subject), d.Query.Action, resourceText(d.Query.Resource))
-	return table(out, "device matches, so nothing is allowed", "DEVICE\tOWNER\tDECISION\tBECAUSE", d.Devices, func(one record.DeviceDecision) []any {
-		return []any{one.Device, one.Owner, verdict(one.Allowed), because(one, nil)}
+	fmt.Fprintf(out, "%s: %s asked to %s %s\n\n", decisionText(d.Allowed), subjectText(d), d.Query.Action, resourceText(d.Query.Resource))
+	return table(out, "device matches, so nothing is allowed", "DEVICE\tDECISION\tBECAUSE", d.Devices, func(one record.DeviceDecision) []any {
+		return []any{one.Device, decisionText(one.Allowed), because(one, nil)}
 	})
 }
 
 // subjectText names who asks: of an identity the begin of its hash is enough.
-func subjectText(subject string) string {
-	msp, identity, user := strings.Cut(subject, "/")
-	if !user {
-		return "device " + subject
+func subjectText(d record.Decision) string {
+	if !d.Query.Device.IsZero() {
+		return "device " + d.Subject
 	}
+	msp, identity, _ := strings.Cut(d.Subject, "/")
 	return msp + "/" + short(identity)
 }
 
 func resourceText(r record.AccessResource) string {
 	switch {
-	case r.Device != "":
-		return r.Device
+	case !r.Device.IsZero():
+		return r.Device.String()
 	case len(r.Attributes) == 0:
 		return "all of " + r.Owner
 	default:
@@ -154,7 +169,7 @@ func resourceText(r record.AccessResource) string {
 	}
 }
 
-func verdict(allowed bool) string {
+func decisionText(allowed bool) string {
 	if allowed {
 		return "allow"
 	}

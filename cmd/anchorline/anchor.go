@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 type anchorCmd struct {
@@ -21,7 +23,7 @@ type anchorCmd struct {
 }
 
 type anchorListCmd struct {
-	Stream string  `arg:"" optional:"" help:"Stream id; may be left out with --day or --since."`
+	Stream nameArg `arg:"" optional:"" help:"Stream: Org1MSP/bridge-1, or bridge-1 of our own organisation; may be left out with --day or --since."`
 	From   uint64  `help:"Number of the first (default: so that the list ends with the newest)." placeholder:"N"`
 	Limit  int     `help:"Anchors at most." default:"20" placeholder:"N"`
 	Day    day     `help:"Only batches that began on this day, UTC: 2026-01-31." placeholder:"DATE" xor:"time"`
@@ -42,24 +44,29 @@ func (c *anchorListCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.AnchorEntry, error) {
-		if !since.IsZero() {
-			return c.between(ctx, l, since, until)
+		stream, err := c.Stream.of(l)
+		switch {
+		case err != nil:
+			return nil, err
+		case !since.IsZero():
+			return c.between(ctx, l, stream, since, until)
+		default:
+			return c.byNumber(ctx, l, stream)
 		}
-		return c.byNumber(ctx, l)
 	}, showAnchors)
 }
 
 // byNumber asks for a run of a stream's anchors: the newest, unless the flags say where it begins.
-func (c *anchorListCmd) byNumber(ctx context.Context, l *ledger.Client) ([]record.AnchorEntry, error) {
+func (c *anchorListCmd) byNumber(ctx context.Context, l *ledger.Client, stream name.Name) ([]record.AnchorEntry, error) {
 	from := c.From
 	if from == 0 {
-		head, err := l.Head(ctx, c.Stream)
+		head, err := l.Head(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
 		from = head.Number - min(head.Number, uint64(c.Limit)) + 1
 	}
-	return l.Anchors(ctx, c.Stream, from, c.Limit)
+	return l.Anchors(ctx, stream, from, c.Limit)
 }
 
 // maxDays bounds how many days one list may ask for, a question each.
@@ -90,10 +97,10 @@ func (c *anchorListCmd) span() (since, until time.Time, err error) {
 }
 
 // between asks day by day, since the ledger lists anchors so.
-func (c *anchorListCmd) between(ctx context.Context, l *ledger.Client, since, until time.Time) ([]record.AnchorEntry, error) {
+func (c *anchorListCmd) between(ctx context.Context, l *ledger.Client, stream name.Name, since, until time.Time) ([]record.AnchorEntry, error) {
 	found := []record.AnchorEntry{}
 	for at := since.UTC().Truncate(24 * time.Hour); at.Before(until) && len(found) < c.Limit; at = at.AddDate(0, 0, 1) {
-		entries, err := l.AnchorsOfDay(ctx, at, c.Stream)
+		entries, err := l.AnchorsOfDay(ctx, at, stream)
 		if err != nil {
 			return nil, err
 		}
@@ -119,15 +126,18 @@ func showAnchors(out io.Writer, entries []record.AnchorEntry) error {
 }
 
 type anchorShowCmd struct {
-	Stream string `arg:"" help:"Stream id."`
+	streamArgs
 	Number uint64 `arg:"" help:"Number of the batch."`
-	ledgerFlags
 }
 
 // Run shows one anchor.
 func (c *anchorShowCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.AnchorEntry, error) {
-		return l.Anchor(ctx, c.Stream, c.Number)
+		stream, err := c.Stream.of(l)
+		if err != nil {
+			return record.AnchorEntry{}, err
+		}
+		return l.Anchor(ctx, stream, c.Number)
 	}, showAnchor)
 }
 
@@ -143,15 +153,16 @@ func showAnchor(out io.Writer, e record.AnchorEntry) error {
 		field{"transaction", e.TxID}, field{"creator", e.Creator})
 }
 
-type anchorHeadCmd struct {
-	Stream string `arg:"" help:"Stream id."`
-	ledgerFlags
-}
+type anchorHeadCmd struct{ streamArgs }
 
 // Run shows a stream's head.
 func (c *anchorHeadCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Head, error) {
-		return l.Head(ctx, c.Stream)
+		stream, err := c.Stream.of(l)
+		if err != nil {
+			return record.Head{}, err
+		}
+		return l.Head(ctx, stream)
 	}, func(out io.Writer, h record.Head) error {
 		verb := "stands at"
 		if h.Number == 0 {
@@ -166,7 +177,7 @@ func headText(h record.Head) string {
 	if h.Number == 0 {
 		return "no anchor yet"
 	}
-	return fmt.Sprintf("batch %d, anchor %s", h.Number, h.Hash)
+	return fmt.Sprintf("batch %d, anchor %s, ledger time %s", h.Number, h.Hash, stamp(h.LedgerTime))
 }
 
 type anchorVerifyCmd struct {
@@ -176,9 +187,9 @@ type anchorVerifyCmd struct {
 
 // Help is the long description.
 func (anchorVerifyCmd) Help() string {
-	return "The chaincode verifies: the exit status is 0 when the reading is in the anchored batch and a key that the " +
-		"ledger has of its device signed it. It reads the statement's reading and receipt only. " +
-		"To verify offline, or whether the key was valid then, use: anchorline audit verify."
+	return "The chaincode verifies: the exit status is 0 when the reading is in the anchored batch, a key of its device that " +
+		"stood at that ledger time signed it, and the receipt is the stream's. It reads the statement's reading and receipt " +
+		"only, and the answer is as good as the peer that is asked. To have organisations vouch for it, use: anchorline audit verify."
 }
 
 // Run asks the ledger; the exit status is 1 when it says no.
@@ -190,21 +201,42 @@ func (c *anchorVerifyCmd) Run(ctx context.Context, s streams) error {
 	claims := statement.Receipt.Claims
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (ledger.Inclusion, error) {
 		return l.VerifyInclusion(ctx, claims.Stream, claims.Number, statement.Reading.Bytes(), statement.Receipt.Bytes())
-	}, showInclusion, func(i ledger.Inclusion) bool { return i.Included && i.Signed })
+	}, showInclusion, func(i ledger.Inclusion) bool {
+		return i.Included && i.Signed && i.Receipt != nil && i.Receipt.Verified
+	})
 }
 
 func showInclusion(out io.Writer, i ledger.Inclusion) error {
 	signed := "yes, with key " + i.Key
 	if !i.Signed {
-		signed = "no: not with a key that the ledger has of this device"
+		signed = "no: " + i.SignatureReason
 	}
 	included := "yes"
 	if !i.Included {
 		included = "no: " + i.Reason
 	}
+	receipt := ""
+	if r := i.Receipt; r != nil {
+		receipt = "the stream's"
+		if !r.Verified {
+			receipt = "not the stream's: " + r.Reason
+		}
+	}
 	return details(out,
-		field{"included", included}, field{"signed", signed},
+		field{"included", included}, field{"signed", signed}, field{"standing", standingText(i.Standing)}, field{"receipt", receipt},
 		field{"reading", fmt.Sprintf("%d of device %s, device time %s", i.Sequence, i.Device, stamp(i.DeviceTime))},
 		field{"batch", fmt.Sprintf("%d of stream %s", i.Number, i.Stream)},
 		field{"anchor", i.Hash}, field{"transaction", i.TxID})
+}
+
+// standingText says what a key was worth, "" where nothing is known of it.
+func standingText(v *standing.Verdict) string {
+	switch {
+	case v == nil:
+		return ""
+	case v.Repudiated != nil:
+		return v.Detail + "; repudiated " + repudiationText(v.Repudiated)
+	default:
+		return v.Detail
+	}
 }

@@ -26,22 +26,20 @@ func streamStory(t *testing.T, s *shell) {
 	}
 	s.prints(t, "no streams\n", "user1", "stream list")
 	s.prints(t, `
-		stream  line-9
-		owner   Org1MSP
+		stream  Org1MSP/line-9
 		bridge  HASH............................................................
-		opened  TIME................
-		key     KEY............. EdDSA, valid from TIME................
+		opened  TIME................ (HASH........…)
+		key     KEY............. EdDSA, valid from TIME................ (HASH........…)
 		`, "user1", "stream open line-9 --key line-9.key")
 	opened := decodes[record.Stream](t, s, "user1", "stream open line-9 --key line-9.key")
 	s.prints(t, `
-		stream  line-9
-		owner   Org1MSP
+		stream  Org1MSP/line-9
 		bridge  HASH............................................................
-		opened  TIME................
-		key     KEY............. EdDSA, valid from TIME................ until TIME................
-		key     KEY............. EdDSA, valid from TIME................
+		opened  TIME................ (HASH........…)
+		key     KEY............. EdDSA, valid from TIME................ (HASH........…) until TIME................ (HASH........…)
+		key     KEY............. EdDSA, valid from TIME................ (HASH........…)
 		`, "user1", "stream rotate-key line-9 --key line-9.key --new-key next-9.key")
-	rotated := decodes[record.Stream](t, s, "admin1", "stream rotate-key line-9 --new-key last-9.key --lost", "disk died")
+	rotated := decodes[record.Stream](t, s, "admin1", "stream rotate-key line-9 --new-key last-9.key --reason", "disk died")
 	require.Len(t, rotated.Keys, 3)
 	require.Equal(t, opened.Keys[0].ID, rotated.Keys[0].ID)
 	require.Equal(t, "disk died", rotated.Keys[1].Reason)
@@ -50,26 +48,25 @@ func streamStory(t *testing.T, s *shell) {
 	require.Equal(t, admin, decodes[record.Stream](t, s, "admin1", "stream set-bridge line-9", admin).Bridge)
 	require.Contains(t, s.as(t, "admin1", "stream set-bridge line-9", opened.Bridge).out, "bridge  "+opened.Bridge+"\n")
 	s.prints(t, `
-		STREAM  OWNER    BRIDGE         KEY               OPENED
-		line-9  Org1MSP  HASH........…  KEY.............  TIME................
+		STREAM          BRIDGE         KEY               OPENED
+		Org1MSP/line-9  HASH........…  KEY.............  TIME................
 		`, "user2", "stream list")
 	require.Equal(t, []record.Stream{decodes[streamState](t, s, "user1", "stream show line-9").Stream}, decodes[[]record.Stream](t, s, "user2", "stream list"))
 	s.prints(t, `
-		stream  line-9
-		owner   Org1MSP
+		stream  Org1MSP/line-9
 		bridge  HASH............................................................
-		opened  TIME................
-		key     KEY............. EdDSA, valid from TIME................ until TIME................
-		key     KEY............. EdDSA, valid from TIME................ until TIME................: disk died
-		key     KEY............. EdDSA, valid from TIME................
+		opened  TIME................ (HASH........…)
+		key     KEY............. EdDSA, valid from TIME................ (HASH........…) until TIME................ (HASH........…)
+		key     KEY............. EdDSA, valid from TIME................ (HASH........…) until TIME................ (HASH........…): disk died
+		key     KEY............. EdDSA, valid from TIME................ (HASH........…)
 		head    no anchor yet
-		`, "user2", "stream show line-9")
-	s.prints(t, "line-9 has no anchor yet\n", "user2", "anchor head line-9")
-	s.prints(t, "no anchors\n", "user2", "anchor list line-9")
+		`, "user2", "stream show Org1MSP/line-9")
+	s.prints(t, "Org1MSP/line-9 has no anchor yet\n", "user2", "anchor head Org1MSP/line-9")
+	s.prints(t, "no anchors\n", "user2", "anchor list Org1MSP/line-9")
 
 	s.refuses(t, 1, []string{"NOT_FOUND"}, "user1", "stream show nothing")
-	s.refuses(t, 1, []string{"stream.key", "--lost"}, "user1", "stream rotate-key line-9 --new-key last-9.key")
-	s.refuses(t, 2, []string{"--key", "--lost"}, "user1", "stream rotate-key line-9 --key line-9.key --new-key last-9.key --lost x")
+	s.refuses(t, 1, []string{"stream.key", "--reason"}, "user1", "stream rotate-key line-9 --new-key last-9.key")
+	s.refuses(t, 2, []string{"--key", "--reason"}, "user1", "stream rotate-key line-9 --key line-9.key --new-key last-9.key --reason x")
 	s.refuses(t, 1, []string{"identity", "anchorline role whoami"}, "admin1", "stream set-bridge line-9 user2")
 	s.refuses(t, 1, []string{"FORBIDDEN"}, "admin2", "stream open line-8 --key line-9.key")
 }
@@ -87,28 +84,28 @@ func anchorStory(t *testing.T, s *shell) {
 	r := runUp(t, s, "1s")
 	require.Zero(t, r.status, r.out+r.err)
 
-	entries := decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --limit 1000")
+	entries := decodes[[]record.AnchorEntry](t, s, "user2", "anchor list Org1MSP/line-1 --limit 1000")
 	require.Greater(t, len(entries), 1)
 	last := entries[len(entries)-1]
-	head := decodes[record.Head](t, s, "user2", "anchor head line-1")
+	head := decodes[record.Head](t, s, "user2", "anchor head Org1MSP/line-1")
 	require.Equal(t, last.Hash, head.Hash)
-	s.prints(t, fmt.Sprintf("line-1 stands at batch %d, anchor HASH%s\n", len(entries), strings.Repeat(".", 60)), "user2", "anchor head line-1")
+	s.prints(t, fmt.Sprintf("Org1MSP/line-1 stands at batch %d, anchor HASH%s, ledger time TIME................\n", len(entries), strings.Repeat(".", 60)), "user2", "anchor head Org1MSP/line-1")
 	require.Contains(t, s.as(t, "user1", "stream show line-1").out, fmt.Sprintf("\nhead    batch %d, anchor ", len(entries)))
 
-	r = s.as(t, "user2", fmt.Sprintf("anchor list line-1 --from %d", len(entries)))
+	r = s.as(t, "user2", fmt.Sprintf("anchor list Org1MSP/line-1 --from %d", len(entries)))
 	heading, row, _ := strings.Cut(r.out, "\n")
 	require.Equal(t, strings.Fields("STREAM NUMBER READINGS GAPS QUARANTINED BEGAN ENDED ROOT TRANSACTION"), strings.Fields(heading))
 	a := last.Anchor
 	require.Equal(t, []string{
-		"line-1", fmt.Sprint(a.Number), fmt.Sprint(a.Size), "0", "0", stamp(a.BridgeTime.First), stamp(a.BridgeTime.Last), a.Root[:12] + "…", last.TxID[:12] + "…",
+		"Org1MSP/line-1", fmt.Sprint(a.Number), fmt.Sprint(a.Size), "0", "0", stamp(a.BridgeTime.First), stamp(a.BridgeTime.Last), a.Root[:12] + "…", last.TxID[:12] + "…",
 	}, strings.Fields(row))
 
-	newest := decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --limit 1")
+	newest := decodes[[]record.AnchorEntry](t, s, "user2", "anchor list Org1MSP/line-1 --limit 1")
 	require.Equal(t, []record.AnchorEntry{last}, newest, "without --from the newest are listed")
-	require.Equal(t, entries[:1], decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --from 1 --limit 1"))
+	require.Equal(t, entries[:1], decodes[[]record.AnchorEntry](t, s, "user2", "anchor list Org1MSP/line-1 --from 1 --limit 1"))
 
-	require.Equal(t, last, decodes[record.AnchorEntry](t, s, "user2", fmt.Sprintf("anchor show line-1 %d", a.Number)))
-	r = s.as(t, "user2", fmt.Sprintf("anchor show line-1 %d", a.Number))
+	require.Equal(t, last, decodes[record.AnchorEntry](t, s, "user2", fmt.Sprintf("anchor show Org1MSP/line-1 %d", a.Number)))
+	r = s.as(t, "user2", fmt.Sprintf("anchor show Org1MSP/line-1 %d", a.Number))
 	require.Contains(t, r.out, "root         "+a.Root+"\n")
 	require.Contains(t, r.out, "gaps         0\n")
 
@@ -117,18 +114,18 @@ func anchorStory(t *testing.T, s *shell) {
 	file := statement(t)
 	r = s.as(t, "user2", "anchor verify", file)
 	require.Zero(t, r.status, r.err)
-	require.Regexp(t, `^included     yes\nsigned       yes, with key [0-9a-f]{16}\nreading      \d+ of device sim-\S+, device time 20\S+Z\nbatch        \d+ of stream line-1\n`, r.out)
+	require.Regexp(t, `^included     yes\nsigned       yes, with key [0-9a-f]{16}\nstanding     .+\nreceipt      the stream's\nreading      \d+ of device Org1MSP/sim-\S+, device time 20\S+Z\nbatch        \d+ of stream Org1MSP/line-1\n`, r.out)
 	inclusion := decodes[ledger.Inclusion](t, s, "user2", "anchor verify", file)
 	require.True(t, inclusion.Included && inclusion.Signed)
 
 	s.refuses(t, 1, []string{"admin1 is no statement"}, "user2", "anchor verify admin1")
 	s.refuses(t, 1, []string{"missing.cose"}, "user2", "anchor verify missing.cose")
-	s.refuses(t, 1, []string{"NOT_FOUND"}, "user2", "anchor show line-1 999999")
+	s.refuses(t, 1, []string{"NOT_FOUND"}, "user2", "anchor show Org1MSP/line-1 999999")
 	s.refuses(t, 1, []string{"NOT_FOUND"}, "user2", "anchor list nothing")
 	s.refuses(t, 1, []string{"give a stream, or --day or --since"}, "user2", "anchor list")
-	s.refuses(t, 1, []string{"--limit 0"}, "user2", "anchor list line-1 --limit 0")
-	s.refuses(t, 1, []string{"--until: give --since too"}, "user2", "anchor list line-1 --until 2026-01-31T12:00:00Z")
-	s.refuses(t, 1, []string{"--since 2099-01-01T00:00:00Z", "before --until"}, "user2", "anchor list line-1 --since 2099-01-01T00:00:00Z")
+	s.refuses(t, 1, []string{"--limit 0"}, "user2", "anchor list Org1MSP/line-1 --limit 0")
+	s.refuses(t, 1, []string{"--until: give --since too"}, "user2", "anchor list Org1MSP/line-1 --until 2026-01-31T12:00:00Z")
+	s.refuses(t, 1, []string{"--since 2099-01-01T00:00:00Z", "before --until"}, "user2", "anchor list Org1MSP/line-1 --since 2099-01-01T00:00:00Z")
 	s.refuses(t, 1, []string{"366 days"}, "user2", "anchor list --since 2020-01-01T00:00:00Z")
 	s.refuses(t, 2, []string{"--day", "want for example 2026-01-31"}, "user2", "anchor list --day today")
 }
@@ -153,14 +150,14 @@ func anchorTimes(t *testing.T, s *shell, entries []record.AnchorEntry) {
 		}
 	}
 	date := time.UnixMilli(first).UTC().Format(time.DateOnly)
-	for _, stream := range []string{"", "line-1 "} {
+	for _, stream := range []string{"", "Org1MSP/line-1 "} {
 		require.Equal(t, ofDay, decodes[[]record.AnchorEntry](t, s, "user2", "anchor list "+stream+"--limit 1000 --day "+date))
 	}
 	require.Len(t, decodes[[]record.AnchorEntry](t, s, "user2", "anchor list --limit 1 --day "+date), 1)
-	s.prints(t, "no anchors\n", "user2", "anchor list line-9 --day "+date)
+	s.prints(t, "no anchors\n", "user2", "anchor list Org1MSP/line-9 --day "+date)
 
 	second := began(entries[1]).Format(time.RFC3339Nano)
-	require.Equal(t, entries[1:], decodes[[]record.AnchorEntry](t, s, "user2", "anchor list line-1 --limit 1000 --since "+second))
+	require.Equal(t, entries[1:], decodes[[]record.AnchorEntry](t, s, "user2", "anchor list Org1MSP/line-1 --limit 1000 --since "+second))
 	require.Equal(t, entries[:1], decodes[[]record.AnchorEntry](t, s, "user2", "anchor list --until "+second+" --since",
 		began(entries[0]).Add(-36*time.Hour).Format(time.RFC3339Nano)))
 }
@@ -182,16 +179,16 @@ func equivocationStory(t *testing.T, s *shell) {
 	leaf := honest.Reading.Bytes()
 	signed, err := receipt.Sign(signer, merkle.LeafHash(leaf), claims)
 	require.NoError(t, err)
-	forged, err := receipt.NewStatement(leaf, signed.Receipt(1, 0, nil), honest.Anchor)
+	forged, err := receipt.NewStatement(leaf, signed.Receipt(1, 0, nil), honest.Anchor, receipt.Evidence{})
 	require.NoError(t, err)
 	writeFile(t, "forged.cose", string(forged))
 
 	r := s.as(t, "user2", "anchor verify forged.cose")
 	require.Equal(t, 1, r.status, "the ledger says no")
-	require.Contains(t, r.out, "included     no: the receipt names the anchor ")
+	require.Contains(t, r.out, "receipt      not the stream's: the receipt names the anchor ")
 	want := `
-		STREAM  NUMBER  ANCHORED       CLAIMED        EVIDENCE  REPORTED BY  REPORTED
-		line-1  %-6d  HASH........…  HASH........…  receipt   Org2MSP      TIME................
+		STREAM          NUMBER  CONTRADICTION  ANCHORED       CLAIMED        EVIDENCE  REPORTED BY  REPORTED              TRANSACTION
+		Org1MSP/line-1  %-6d  other-anchor   HASH........…  HASH........…  receipt   Org2MSP      TIME................  HASH........…
 		`
 	s.prints(t, fmt.Sprintf(want, claims.Number), "user2", "equivocation report forged.cose")
 	require.Equal(t, fmt.Sprintf("%x", claims.Anchor), decodes[record.EquivocationReport](t, s, "user2", "equivocation report forged.cose").Claimed)
@@ -204,7 +201,9 @@ func equivocationStory(t *testing.T, s *shell) {
 	require.NoError(t, err)
 	writeFile(t, "other.json", string(canonical))
 	own := decodes[record.EquivocationReport](t, s, "user1", "equivocation report --anchor other.json")
-	require.Equal(t, other.HashText(), own.Claimed)
+	hash, err := other.HashText()
+	require.NoError(t, err)
+	require.Equal(t, hash, own.Claimed)
 	r = s.as(t, "user1", "equivocation list --stream line-1")
 	require.Equal(t, 3, strings.Count(r.out, "\n"), r.out)
 	require.Contains(t, r.out, "the bridge's own anchor")
@@ -215,6 +214,19 @@ func equivocationStory(t *testing.T, s *shell) {
 	writeFile(t, "spaced.json", string(canonical)+"\n")
 	s.refuses(t, 1, []string{"spaced.json: anchor: not in canonical form"}, "user1", "equivocation report --anchor spaced.json")
 	s.refuses(t, 1, []string{"admin1 is no statement"}, "user1", "equivocation report admin1")
+}
+
+// repudiationStory audits what equivocationStory left: a forged statement, and evidence against the
+// batch of an honest one.
+func repudiationStory(t *testing.T, s *shell) {
+	for file, check := range map[string]string{"forged.cose": "anchor.hash", statement(t): "repudiated"} {
+		r := s.run(t, "audit", "verify", file, "--trust", "trust.json", "--ledger", "user2")
+		require.Equal(t, statusRefuted, r.status, r.out+r.err)
+		require.Regexp(t, "(?m)^FAIL  "+check+" ", r.out)
+		require.Contains(t, r.out, "\nREFUTED: ")
+	}
+	r := s.run(t, "audit", "verify", statement(t), "--trust", "trust.json")
+	require.Zero(t, r.status, "what it carries is of a state before the evidence")
 }
 
 // rotationStory replaces the key of a stream that a bridge writes, as its operator does.

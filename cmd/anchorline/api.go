@@ -14,6 +14,7 @@ import (
 type apiCmd struct {
 	Fabric    string        `help:"Connection profile of the Fabric network." required:"" placeholder:"FILE"`
 	Listen    string        `help:"Address to serve." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	Trust     string        `help:"Whom to trust about statements, made by 'audit trust' (default: as the channel's configuration says)." placeholder:"FILE"`
 	TokenFile []string      `help:"File of a bearer token to let in; may be given several times. Without one no token is asked for." placeholder:"FILE"`
 	Open      bool          `help:"Serve other machines without a token."`
 	TLSCert   string        `help:"PEM file of our TLS certificate; turns TLS on." name:"tls-cert" placeholder:"FILE"`
@@ -33,7 +34,7 @@ func (c *apiCmd) Run(ctx context.Context, io streams) error {
 	}
 	defer l.Close()
 	s, err := rest.Listen(ctx, rest.Config{
-		Listen: c.Listen, Name: profile.Ledger(), Tokens: c.TokenFile, Open: c.Open,
+		Listen: c.Listen, Name: profile.Ledger(), Trust: c.Trust, Tokens: c.TokenFile, Open: c.Open,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, Timeout: c.Timeout,
 	}, l, slog.New(slog.NewTextHandler(io.err, nil)))
 	if err != nil {

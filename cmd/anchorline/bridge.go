@@ -17,6 +17,7 @@ import (
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 type bridgeCmd struct {
@@ -30,6 +31,8 @@ type bridgeRunCmd struct {
 	Linger   time.Duration `help:"How long the first reading of a batch waits for others." default:"250ms"`
 	MaxBatch uint64        `help:"Readings in a batch at most." default:"10000"`
 	Broker   string        `help:"MQTT broker, for example tcp://127.0.0.1:1883." required:"" placeholder:"URL"`
+	Evidence time.Duration `help:"How often to collect what organisations sign about new batches; 0 for never." default:"5s"`
+	AttestBy []string      `help:"MSP ID of an organisation whose peers attest; repeat for more (default: those of the consortium's terms)." placeholder:"ID"`
 	Ops      string        `help:"Address for /healthz, /readyz and /metrics, for example 127.0.0.1:9101 (default: none)." placeholder:"HOST:PORT"`
 	brokerFlags
 }
@@ -37,7 +40,7 @@ type bridgeRunCmd struct {
 // bridgeFolder names a bridge's data.
 type bridgeFolder struct {
 	Data   string `help:"Data folder: spool, archive, stream key. Back it up." default:"anchorline-bridge" placeholder:"DIR"`
-	Stream string `help:"Stream id, unique on the ledger." default:"bridge-1"`
+	Stream string `help:"Stream id, unique in our organisation." default:"bridge-1"`
 }
 
 // Run runs the bridge until it is interrupted.
@@ -54,6 +57,7 @@ func (c *bridgeRunCmd) Run(ctx context.Context, io streams) error {
 	defer l.Close()
 	b, err := bridge.Open(bridge.Config{
 		Dir: c.Data, Stream: c.Stream, Broker: c.broker(c.Broker), Linger: c.Linger, MaxBatch: c.MaxBatch,
+		Evidence: bridge.Evidence{Off: c.Evidence == 0, Interval: c.Evidence, Organisations: c.AttestBy},
 	}, l, logger)
 	if err != nil {
 		return err
@@ -67,7 +71,7 @@ func (c *bridgeRunCmd) run(ctx context.Context, b *bridge.Bridge, l *ledger.Clie
 	if c.Ops == "" {
 		return b.Run(ctx)
 	}
-	s, err := ops.Listen(ctx, ops.Config{Listen: c.Ops, Dir: c.Data, Stream: c.Stream, Name: l.Profile().Ledger()}, b, l, logger)
+	s, err := ops.Listen(ctx, ops.Config{Listen: c.Ops, Dir: c.Data, Stream: b.Stream(), Name: l.Profile().Ledger()}, b, l, logger)
 	if err != nil {
 		return err
 	}
@@ -83,9 +87,10 @@ func (c *bridgeRunCmd) run(ctx context.Context, b *bridge.Bridge, l *ledger.Clie
 }
 
 type bridgeQuarantineCmd struct {
-	bridgeFolder
-	Limit int  `help:"Messages to list, newest first." default:"100"`
-	JSON  bool `help:"Print the messages as JSON, with their payloads." name:"json"`
+	Data   string    `help:"The bridge's data folder." default:"anchorline-bridge" placeholder:"DIR"`
+	Stream name.Name `help:"The stream that it writes, as in Org1MSP/bridge-1." required:"" placeholder:"STREAM"`
+	Limit  int       `help:"Messages to list, newest first." default:"100"`
+	JSON   bool      `help:"Print the messages as JSON, with their payloads." name:"json"`
 }
 
 // Run lists what was refused, and why.

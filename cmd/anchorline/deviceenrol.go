@@ -8,18 +8,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// maxChain is the number of certificates between a device and its manufacturer, and maxEnrolment
-// the size in bytes of a request with as many of the largest.
-const (
-	maxChain     = 4
-	maxEnrolment = 64 << 10
-)
+// maxEnrolment is the size in bytes of a request with as many of the largest certificates as one may
+// have.
+const maxEnrolment = 64 << 10
 
 type enrolRequestCmd struct {
 	ID string `arg:"" help:"Device id: the common name or the serial number in its certificate."`
@@ -45,7 +44,7 @@ func (c *enrolRequestCmd) Run(s streams) error {
 	if e.Chain, err = c.chain(signer.Key()); err != nil {
 		return err
 	}
-	if e.Proof, err = device.Possession(signer, c.ID, c.Owner, c.Channel); err != nil {
+	if e.Proof, err = device.Possession(signer, name.New(c.Owner, c.ID), c.Channel); err != nil {
 		return err
 	}
 	return printLine(s, e)
@@ -53,7 +52,7 @@ func (c *enrolRequestCmd) Run(s streams) error {
 
 // chain reads the certificates, of which the first must be the device's.
 func (c *enrolRequestCmd) chain(key cose.Key) ([]string, error) {
-	certificates, err := readCertificates("--chain", c.Chain, maxChain)
+	certificates, err := readCertificates("--chain", c.Chain, call.MaxChain)
 	if err != nil {
 		return nil, err
 	}

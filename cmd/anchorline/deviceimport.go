@@ -9,8 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strconv"
+	"strings"
 
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
@@ -26,7 +25,7 @@ type deviceImportCmd struct {
 // Help is the long description.
 func (deviceImportCmd) Help() string {
 	return "JSON Lines: on each line what 'device request' prints. CSV: a heading with the columns id, key and proof, and if " +
-		"wanted type, profile and attribute.NAME.\n\n" +
+		"wanted type, profile, reporting-period (as 10m) and attribute.NAME. The devices are registered for our organisation.\n\n" +
 		"Every line is checked before the first device is registered. Devices are registered by up to 200 in a transaction, " +
 		"all or none of them. Run it again after a failure: what is registered already stays as it is. " +
 		"The time limit is for one transaction."
@@ -88,7 +87,7 @@ func (c *deviceImportCmd) rows(s streams, p ledger.Profile) ([]importRow, error)
 // register registers rows batch by batch. On an error the result counts what was registered.
 func (c *deviceImportCmd) register(ctx context.Context, s streams, l *ledger.Client, rows []importRow) (importResult, error) {
 	result := importResult{File: c.File, Devices: len(rows)}
-	progress := newProgress(s.err, len(rows))
+	progress := newProgress(s.err, len(rows), "devices")
 	defer progress.end()
 	for rest := rows; len(rest) > 0; {
 		n := batchOf(rest)
@@ -129,8 +128,6 @@ func batchOf(rows []importRow) int {
 	return len(rows)
 }
 
-var refusedRow = regexp.MustCompile(`devices\[(\d+)\]`)
-
 // located says on which line the device is that the ledger refused.
 func located(err error, rows []importRow) error {
 	if err == nil {
@@ -138,10 +135,9 @@ func located(err error, rows []importRow) error {
 	}
 	var refusal *record.Error
 	if errors.As(err, &refusal) {
-		if m := refusedRow.FindStringSubmatch(refusal.Message); m != nil {
-			if i, e := strconv.Atoi(m[1]); e == nil && i < len(rows) {
-				return fmt.Errorf("%s (device %s): %w", rows[i].place, rows[i].ID, err)
-			}
+		if i, known := refusal.Index(); known && i < len(rows) {
+			_, field, _ := strings.Cut(refusal.Field, "].") // of the row
+			return fmt.Errorf("%s (device %s): %w", rows[i].place, rows[i].ID, &record.Error{Code: refusal.Code, Field: field, Message: refusal.Message})
 		}
 	}
 	return fmt.Errorf("%s to line %d: %w", rows[0].place, rows[len(rows)-1].line, err)

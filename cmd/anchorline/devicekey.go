@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -12,6 +13,7 @@ import (
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // keyFlag names a device's private key.
@@ -66,57 +68,63 @@ func (c *deviceNewCmd) Run(s streams) error {
 }
 
 func checkDeviceID(id string) error {
-	if !reading.ValidName(id) {
-		return fmt.Errorf("device id %.80q: want 1 to 64 of A-Z a-z 0-9 . _ : - and a letter or digit first", id)
+	if !name.ValidID(id) {
+		return fmt.Errorf("device id %.80q: want 1 to %d of A-Z a-z 0-9 . _ : - and a letter or digit first", id, name.MaxID)
 	}
 	return nil
 }
 
 type deviceRotateCmd struct {
-	ID string `arg:"" help:"Device id."`
+	Device nameArg `arg:"" help:"Device: Org1MSP/pump-1, or pump-1 of our own organisation."`
 	rotationFlags
 	ledgerFlags
 }
 
 // Help is the long description.
 func (deviceRotateCmd) Help() string {
-	return "With the old key's signature a bridge or registrar of any organisation may carry the change; with --lost it " +
-		"needs a registrar of the device's owner. What the old key signed before stays provable."
+	return "With the old key's signature a bridge or registrar of any organisation may carry the change, and what the device " +
+		"signed before is taken for another 24 hours. With --reason it needs a registrar of the device's owner, and the old key " +
+		"ends at once. What the old key signed before stays provable, unless --compromised-since disowns it."
 }
 
 // Run replaces a device's key.
 func (c *deviceRotateCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Device, error) {
-		d, err := l.Device(ctx, c.ID)
+		device, err := c.Device.of(l)
 		if err != nil {
-			return d, err
+			return record.Device{}, err
 		}
-		subject := reading.Subject{Kind: reading.DeviceKey, ID: c.ID, Owner: d.Owner, Channel: l.Profile().Channel}
-		r, err := c.rotation(subject, c.ID+".key")
+		subject := reading.Subject{Kind: reading.DeviceKey, Name: device, Channel: l.Profile().Channel}
+		r, err := c.rotation(subject, device.ID+".key")
 		if err != nil {
-			return d, err
+			return record.Device{}, err
 		}
+		r.Owner = device.Owner
 		return l.RotateKey(ctx, r)
 	}, showDevice)
 }
 
 // rotationFlags name an old and a new key.
 type rotationFlags struct {
-	Key    string `help:"The old private key, PEM, which signs the change (default: ID.key of a device, stream.key of a stream)." placeholder:"FILE" xor:"old"`
-	NewKey string `help:"The new private key, PEM, made by 'device new'." required:"" placeholder:"FILE"`
-	Lost   reason `help:"The old key is lost: why. Then it does not sign the change." placeholder:"REASON" xor:"old"`
+	Key              string  `help:"The old private key, PEM, which signs the change (default: ID.key of a device, stream.key of a stream)." placeholder:"FILE" xor:"old"`
+	NewKey           string  `help:"The new private key, PEM, made by 'device new'." required:"" placeholder:"FILE"`
+	Reason           reason  `help:"Why the old key does not sign the change: it is lost, or stolen." placeholder:"TEXT" xor:"old"`
+	CompromisedSince instant `help:"With --reason: time from which what the old key signed is not to be trusted (RFC 3339)." placeholder:"TIME"`
 }
 
 // rotation makes the request to replace the key of a device or a stream; usual is where its old key
 // is unless a flag says otherwise.
 func (f rotationFlags) rotation(subject reading.Subject, usual string) (ledger.Rotation, error) {
-	r := ledger.Rotation{ID: subject.ID, Reason: string(f.Lost)}
+	r := ledger.Rotation{ID: subject.Name.ID, Reason: string(f.Reason), CompromisedSince: millis(f.CompromisedSince.Time)}
+	if r.CompromisedSince != 0 && f.Reason == "" {
+		return r, errors.New("--compromised-since: give --reason too; a key that is compromised must not sign its own change")
+	}
 	next, err := device.ReadKey(f.NewKey)
 	if err != nil {
 		return r, fmt.Errorf("--new-key: %w", err)
 	}
 	r.Key = next.Key().Text()
-	if r.Proof, err = possession(next, subject); err != nil || f.Lost != "" {
+	if r.Proof, err = possession(next, subject); err != nil || f.Reason != "" {
 		return r, err
 	}
 	if f.Key != "" {
@@ -124,7 +132,7 @@ func (f rotationFlags) rotation(subject reading.Subject, usual string) (ledger.R
 	}
 	old, err := device.ReadKey(usual)
 	if err != nil {
-		return r, fmt.Errorf("--key: %w (when the old key is lost, say why with --lost)", err)
+		return r, fmt.Errorf("--key: %w (when the old key is lost or stolen, say so with --reason)", err)
 	}
 	token, err := reading.SignRotation(old, subject, next.Key())
 	r.Authorization = base64.RawURLEncoding.EncodeToString(token)

@@ -11,41 +11,42 @@ import (
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
-// registrationArgs describe a device with its key.
-type registrationArgs struct {
-	ID string `arg:"" help:"Device id."`
+// registrationFlags describe a device with its key.
+type registrationFlags struct {
 	keyFlag
 	descriptionFlags
 }
 
-// registration signs the request to register the device for an organisation.
-func (a *registrationArgs) registration(signer cose.Signer, owner, channel string) (ledger.Registration, error) {
-	proof, err := device.Possession(signer, a.ID, owner, channel)
+// registration signs the request to register a device under a name.
+func (a *registrationFlags) registration(signer cose.Signer, as name.Name, channel string) (ledger.Registration, error) {
+	proof, err := device.Possession(signer, as, channel)
 	return ledger.Registration{
-		ID: a.ID, Key: signer.Key().Text(), Proof: proof, Type: a.Type, Attributes: a.Attribute, Profile: string(a.Digest),
+		ID: as.ID, Key: signer.Key().Text(), Proof: proof, Type: a.Type, Attributes: a.Attribute, Profile: string(a.Digest),
+		ReportingPeriod: int64(a.ReportingPeriod),
 	}, err
 }
 
 type deviceRegisterCmd struct {
-	registrationArgs
-	ledgerFlags
+	deviceArgs
+	registrationFlags
 }
 
 // Run registers a device for the organisation of the profile.
 func (c *deviceRegisterCmd) Run(ctx context.Context, s streams) error {
-	signer, err := c.read(c.ID)
-	if err != nil {
-		return err
-	}
-	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Device, error) {
-		r, err := c.registration(signer, l.Profile().MSPID, l.Profile().Channel)
+	return c.change(ctx, s, func(ctx context.Context, l *ledger.Client, id string) (record.Device, error) {
+		signer, err := c.read(id)
+		if err != nil {
+			return record.Device{}, err
+		}
+		r, err := c.registration(signer, name.New(l.Profile().MSPID, id), l.Profile().Channel)
 		if err != nil {
 			return record.Device{}, err
 		}
 		return l.RegisterDevice(ctx, r)
-	}, showDevice)
+	})
 }
 
 // ledgerName says for whom and where a request is good.
@@ -55,14 +56,16 @@ type ledgerName struct {
 }
 
 type deviceRequestCmd struct {
-	registrationArgs
+	ID string `arg:"" help:"Device id in the organisation to join."`
+	registrationFlags
 	ledgerName
 }
 
 // Help is the long description.
 func (deviceRequestCmd) Help() string {
 	return "Prints one line of JSON with the public key and the proof that we hold its private key, good for this id, " +
-		"organisation and channel only. Gather the lines of many devices in a file and register them with: anchorline device import"
+		"organisation and channel only. Gather the lines of many devices in a file and register them with: anchorline device import. For a device that is " +
+		"offered to another organisation: anchorline device accept --request"
 }
 
 // Run prints a signed request.
@@ -74,7 +77,7 @@ func (c *deviceRequestCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.registration(signer, c.Owner, c.Channel)
+	r, err := c.registration(signer, name.New(c.Owner, c.ID), c.Channel)
 	if err != nil {
 		return err
 	}

@@ -20,19 +20,24 @@ type equivocationCmd struct {
 
 // Help is the long description.
 func (equivocationCmd) Help() string {
-	return "A stream equivocates when it stands for another batch than the one that it anchored under the same number: " +
-		"its signature is under both. A report puts the evidence on the ledger, never the reading."
+	return "A stream equivocates when it stands for something else than the ledger has: another anchor under the same number, the " +
+		"same anchor by another transaction or at another time, or an anchor that is not there. Its signature is under that. " +
+		"A report puts the evidence on the ledger, never the reading."
 }
 
 type equivocationListCmd struct {
-	Stream string `help:"Only against this stream." placeholder:"ID"`
+	Stream nameArg `help:"Only against this stream: Org1MSP/bridge-1, or bridge-1 of our own organisation." placeholder:"STREAM"`
 	ledgerFlags
 }
 
 // Run lists evidence.
 func (c *equivocationListCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.EquivocationReport, error) {
-		return l.Equivocations(ctx, c.Stream)
+		stream, err := c.Stream.of(l)
+		if err != nil {
+			return nil, err
+		}
+		return l.Equivocations(ctx, stream)
 	}, showEquivocations)
 }
 
@@ -97,12 +102,17 @@ func (s streams) readStatement(path string) (*receipt.Statement, error) {
 }
 
 func showEquivocations(out io.Writer, all []record.EquivocationReport) error {
-	const heading = "STREAM\tNUMBER\tANCHORED\tCLAIMED\tEVIDENCE\tREPORTED BY\tREPORTED"
+	const heading = "STREAM\tNUMBER\tCONTRADICTION\tANCHORED\tCLAIMED\tEVIDENCE\tREPORTED BY\tREPORTED\tTRANSACTION"
 	return table(out, "evidence of equivocation", heading, all, func(r record.EquivocationReport) []any {
 		evidence := "receipt"
 		if r.Anchor != nil {
 			evidence = "the bridge's own anchor"
 		}
-		return []any{r.Stream, r.Number, short(r.Anchored), short(r.Claimed), evidence, r.By, stamp(r.Reported)}
+		if r.KeyReason != "" {
+			evidence += ", by a key that was replaced: " + r.KeyReason
+		}
+		return []any{
+			r.Stream, r.Number, r.Contradiction, short(r.Anchored), short(r.Claimed), evidence, r.By, stamp(r.Reported.Time), short(r.Reported.Tx),
+		}
 	})
 }

@@ -94,37 +94,37 @@ func policyStory(t *testing.T, s *shell) {
 	writeFile(t, "readers.cedar", readers)
 	writeFile(t, "flying.cedar", `permit (principal, action == Action::"fly", resource);`)
 	s.prints(t, `
-		OWNER    POLICY   REVISION  IN FORCE  UPDATED               REASON
-		Org1MSP  readers  1         yes       TIME................  -
+		POLICY           REVISION  IN FORCE  UPDATED               REASON
+		Org1MSP/readers  1         yes       TIME................  -
 		`, "admin1", "policy put readers readers.cedar")
 	writeFile(t, "readers.cedar", "// All of them.\n"+readers+"\n")
 	p := decodes[record.Policy](t, s, "admin1", "policy put readers readers.cedar")
 	require.EqualValues(t, 2, p.Revision)
 	s.prints(t, "// All of them.\n"+readers+"\n", "admin1", "policy show readers")
-	s.prints(t, readers+"\n", "user2", "policy show readers --owner Org1MSP --revision 1")
-	require.Equal(t, p, decodes[record.Policy](t, s, "user2", "policy show readers --owner Org1MSP"))
+	s.prints(t, readers+"\n", "user2", "policy show Org1MSP/readers --revision 1")
+	require.Equal(t, p, decodes[record.Policy](t, s, "user2", "policy show Org1MSP/readers"))
 	writeFile(t, "night.cedar", "// \x1b[2J\n\t"+readers)
 	s.as(t, "admin1", "policy put night night.cedar")
-	require.Equal(t, "// \uFFFD[2J\n\t"+readers+"\n", s.as(t, "user2", "policy show night --owner Org1MSP").out)
+	require.Equal(t, "// \uFFFD[2J\n\t"+readers+"\n", s.as(t, "user2", "policy show Org1MSP/night").out)
 	s.prints(t, `
-		OWNER    POLICY  REVISION  IN FORCE  UPDATED               REASON
-		Org1MSP  night   2         no        TIME................  day shift only
+		POLICY         REVISION  IN FORCE  UPDATED               REASON
+		Org1MSP/night  2         no        TIME................  day shift only
 		`, "admin1", "policy revoke night --reason", "day shift only")
 	require.False(t, decodes[record.Policy](t, s, "admin1", "policy revoke night --reason again").Active)
 	s.prints(t, "// revoked in revision 2: day shift only\n", "user1", "policy show night")
 	s.prints(t, `
-		OWNER    POLICY   REVISION  IN FORCE  UPDATED               REASON
-		Org1MSP  night    2         no        TIME................  day shift only
-		Org1MSP  readers  2         yes       TIME................  -
+		POLICY           REVISION  IN FORCE  UPDATED               REASON
+		Org1MSP/night    2         no        TIME................  day shift only
+		Org1MSP/readers  2         yes       TIME................  -
 		`, "user2", "policy list")
 	require.Empty(t, decodes[[]record.Policy](t, s, "user2", "policy list --owner Org2MSP"))
 	s.prints(t, "no policies\n", "user2", "policy list --owner Org2MSP")
 	s.prints(t, `
-		OWNER    POLICY  REVISION  IN FORCE  UPDATED               REASON
-		Org1MSP  night   2         no        TIME................  day shift only
-		Org1MSP  night   1         yes       TIME................  -
+		POLICY         REVISION  IN FORCE  UPDATED               REASON
+		Org1MSP/night  2         no        TIME................  day shift only
+		Org1MSP/night  1         yes       TIME................  -
 		`, "user1", "policy history night")
-	require.Len(t, decodes[[]record.Policy](t, s, "user2", "policy history readers --owner Org1MSP"), 2)
+	require.Len(t, decodes[[]record.Policy](t, s, "user2", "policy history Org1MSP/readers"), 2)
 
 	require.Equal(t, "readers.cedar is good, checked by user2\n", s.run(t, "policy", "check", "readers.cedar", "--ledger", "user2").out)
 	require.Equal(t, "readers.cedar is good, checked by this program\n", s.run(t, "policy", "check", "readers.cedar").out)
@@ -147,28 +147,28 @@ func policyStory(t *testing.T, s *shell) {
 }
 
 func accessStory(t *testing.T, s *shell) {
-	r := s.as(t, "user2", "access decide read gate-1")
+	r := s.as(t, "user2", "access decide read Org1MSP/gate-1")
 	require.Zero(t, r.status, r.err)
-	require.Regexp(t, `^allow: Org2MSP/[0-9a-f]{12}… asked to read gate-1\n\n`+
-		`DEVICE  OWNER    DECISION  BECAUSE\ngate-1  Org1MSP  allow     readers \(revision 2\)\n$`, r.out)
-	d := decodes[record.Decision](t, s, "user2", "access decide read gate-1 --purpose repair --data-from 2026-01-31T12:00:00Z --data-until 2026-02-01T12:00:00+01:00")
+	require.Regexp(t, `^allow: Org2MSP/[0-9a-f]{12}… asked to read Org1MSP/gate-1\n\n`+
+		`DEVICE          DECISION  BECAUSE\nOrg1MSP/gate-1  allow     readers \(revision 2\)\n$`, r.out)
+	d := decodes[record.Decision](t, s, "user2", "access decide read Org1MSP/gate-1 --purpose repair --data-from 2026-01-31T12:00:00Z --data-until 2026-02-01T12:00:00+01:00")
 	require.Equal(t, record.AccessContext{Purpose: "repair", From: 1769860800000, Until: 1769943600000}, d.Query.Context)
 
-	r = s.as(t, "user2", "access decide command gate-1")
+	r = s.as(t, "user2", "access decide command Org1MSP/gate-1")
 	require.Equal(t, 1, r.status, "a refusal is status 1")
-	require.Contains(t, r.out, "gate-1  Org1MSP  deny      no policy permits it\n")
+	require.Contains(t, r.out, "Org1MSP/gate-1  deny      no policy permits it\n")
 	r = s.as(t, "user2", "access decide read --owner Org1MSP --attribute hall=9")
 	require.Equal(t, 1, r.status)
 	require.Contains(t, r.out, "asked to read all of Org1MSP with hall=9\n\nno device matches, so nothing is allowed\n")
-	r = s.as(t, "user1", "access decide read gate-1 --as gate-1")
+	r = s.as(t, "user1", "access decide read Org1MSP/gate-1 --as gate-1")
 	require.Equal(t, 1, r.status, "the policy is about Org2MSP")
-	require.Contains(t, r.out, "deny: device gate-1 asked to read gate-1")
+	require.Contains(t, r.out, "deny: device Org1MSP/gate-1 asked to read Org1MSP/gate-1")
 
-	a := decodes[record.Access](t, s, "user2", "access request read gate-1 --ttl 2h --purpose repair")
+	a := decodes[record.Access](t, s, "user2", "access request read Org1MSP/gate-1 --ttl 2h --purpose repair")
 	require.Equal(t, int64(2*3600*1000), a.Expires-a.Decision.Time)
-	r = s.as(t, "user2", "access request command gate-1")
+	r = s.as(t, "user2", "access request command Org1MSP/gate-1")
 	require.Equal(t, 1, r.status, "a refusal goes on record too")
-	r = s.as(t, "user2", "access request read gate-1")
+	r = s.as(t, "user2", "access request read Org1MSP/gate-1")
 	require.Zero(t, r.status, r.err)
 	require.Regexp(t, `\n\nid        [0-9a-f]{64}\nasked by  Org2MSP\nexpires   20\S+Z\n$`, r.out)
 	require.Equal(t, a, decodes[record.Access](t, s, "user1", "access show", a.ID))
@@ -177,14 +177,14 @@ func accessStory(t *testing.T, s *shell) {
 	require.Contains(t, r.out, "asked by  Org2MSP")
 	require.Len(t, decodes[[]record.Access](t, s, "user1", "access list"), 3)
 	r = s.as(t, "user1", "access list")
-	require.Regexp(t, `^DECISION  SUBJECT\s+ACTION   DEVICES  PURPOSE  DECIDED\s+EXPIRES\s+ID\n`, r.out)
-	require.Regexp(t, `(?m)^allow     Org2MSP/[0-9a-f]{12}…  read     gate-1   repair   20\S+Z  20\S+Z  `+a.ID+`$`, r.out)
+	require.Regexp(t, `^DECISION  SUBJECT\s+ACTION   DEVICES         PURPOSE  DECIDED\s+EXPIRES\s+ID\n`, r.out)
+	require.Regexp(t, `(?m)^allow     Org2MSP/[0-9a-f]{12}…  read     Org1MSP/gate-1  repair   20\S+Z  20\S+Z  `+a.ID+`$`, r.out)
 
 	s.refuses(t, 1, []string{"give either a device, or --owner"}, "user2", "access decide read")
-	s.refuses(t, 1, []string{"give either a device, or --owner"}, "user2", "access decide read gate-1 --owner Org1MSP")
-	s.refuses(t, 1, []string{"--attribute: goes with --owner"}, "user2", "access decide read gate-1 --attribute a=b")
+	s.refuses(t, 1, []string{"give either a device, or --owner"}, "user2", "access decide read Org1MSP/gate-1 --owner Org1MSP")
+	s.refuses(t, 1, []string{"--attribute: goes with --owner"}, "user2", "access decide read Org1MSP/gate-1 --attribute a=b")
 	s.refuses(t, 2, []string{"must be one of"}, "user2", "access decide fly gate-1")
-	s.refuses(t, 2, []string{"--data-from", "want for example 2026-01-31T12:00:00Z"}, "user2", "access decide read gate-1 --data-from yesterday")
-	s.refuses(t, 1, []string{"--ttl -1h0m0s"}, "user2", "access request read gate-1 --ttl=-1h")
+	s.refuses(t, 2, []string{"--data-from", "want for example 2026-01-31T12:00:00Z"}, "user2", "access decide read Org1MSP/gate-1 --data-from yesterday")
+	s.refuses(t, 1, []string{"--ttl -1h0m0s"}, "user2", "access request read Org1MSP/gate-1 --ttl=-1h")
 	s.refuses(t, 1, []string{"NOT_FOUND"}, "user2", "access show "+record.ZeroHash)
 }

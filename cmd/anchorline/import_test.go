@@ -14,6 +14,7 @@ import (
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // requests are registrations of devices PREFIX-1 to PREFIX-n for Org1MSP.
@@ -26,7 +27,7 @@ func requests(t *testing.T, prefix string, n int) []ledger.Registration {
 	var all []ledger.Registration
 	for i := range n {
 		r := ledger.Registration{ID: fmt.Sprintf("%s-%d", prefix, i+1), Key: signer.Key().Text()}
-		r.Proof, err = device.Possession(signer, r.ID, "Org1MSP", "mychannel")
+		r.Proof, err = device.Possession(signer, name.New("Org1MSP", r.ID), "mychannel")
 		require.NoError(t, err)
 		all = append(all, r)
 	}
@@ -59,6 +60,15 @@ func importStory(t *testing.T, s *shell) {
 	s.prints(t, "taps.jsonl: 2 devices registered, 0 were before\n", "user1", "device import taps.jsonl")
 	require.Equal(t, importResult{File: "taps.jsonl", Devices: 2, Unchanged: 2}, decodes[importResult](t, s, "user1", "device import taps.jsonl"))
 	require.Len(t, decodes[[]record.Device](t, s, "user1", "device list --attribute floor=2"), 2)
+
+	// What a spreadsheet writes: a byte-order mark, and a column for what the device reports how often.
+	marked := requests(t, "marked", 1)[0]
+	writeFile(t, "marked.csv", "\xef\xbb\xbfid,key,proof,reporting-period\n"+marked.ID+","+marked.Key+","+marked.Proof+",10m\n")
+	s.prints(t, "marked.csv: 1 device registered, 0 were before\n", "user1", "device import marked.csv")
+	require.EqualValues(t, 600_000, decodes[record.Device](t, s, "user1", "device show marked-1").ReportingPeriod)
+	marked.ReportingPeriod = 600_000
+	writeFile(t, "marked.jsonl", "\xef\xbb\xbf"+jsonLines(t, []ledger.Registration{marked}))
+	s.prints(t, "marked.jsonl: 0 devices registered, 1 were before\n", "user1", "device import marked.jsonl")
 
 	// A long file goes in batches and says how far it is.
 	fleet := requests(t, "fleet", 201)
@@ -124,11 +134,12 @@ func TestAFaultyFileIsRefusedLineByLine(t *testing.T) {
 		{"a.jsonl", `{"id":"d-1","id":"d-2"}`, []string{`field "id": comes twice`}},
 		{"a.jsonl", `{"id":"d-1","key":"AAAA"}`, []string{"a.jsonl, line 1: device d-1: key: "}},
 		{"a.jsonl", `{"id":"d-1","key":"` + good[0].Key + `","proof":"*"}`, []string{"device d-1: proof: not base64url"}},
-		{"a.jsonl", jsonLines(t, []ledger.Registration{good[0], elsewhere}), []string{"a.jsonl, line 2: device d-9: proof: ", `"d-2"`}},
+		{"a.jsonl", jsonLines(t, []ledger.Registration{good[0], elsewhere}), []string{"a.jsonl, line 2: device d-9: proof: ", `"Org1MSP/d-2"`}},
 		{"a.jsonl", `{"id":"d-1","key":"` + strings.Repeat("A", record.MaxDocument) + `"}`, []string{"a.jsonl, line 1: longer than 1048576 bytes"}},
 		{"a.jsonl", many.String(), []string{"a.jsonl, line 10: ", "and 5 lines more"}},
 		{"a.csv", "id,key\n", []string{`a.csv, line 1: column "proof" is missing`}},
-		{"a.csv", "id,key,proof,site\n", []string{`a.csv, line 1: unknown column "site": want id, key, proof, type, profile or attribute.NAME`}},
+		{"a.csv", "id,key,proof,site\n", []string{`a.csv, line 1: unknown column "site": want id, key, proof, type, profile, reporting-period or attribute.NAME`}},
+		{"a.csv", "id,key,proof,reporting-period\n" + row(good[0], "hourly"), []string{`a.csv, line 2: column "reporting-period": "hourly" is not a length of time`}},
 		{"a.csv", "id,key,proof,id\n", []string{`column "id" comes twice`}},
 		{"a.csv", csv + "d-1\n", []string{"a.csv, line 2: wrong number of fields"}},
 		{"a.csv", csv + `d-1,"x` + "\n", []string{"a.csv, line 2: extraneous or missing"}},
@@ -181,7 +192,7 @@ func TestProgressStaysOnOneLineOfATerminal(t *testing.T) {
 		{false, 100_000, []int{200, 4_800, 5_000, 5_200, 100_000}, "5000 of 100000 devices\n100000 of 100000 devices\n"},
 	} {
 		var out strings.Builder
-		p := newProgress(&out, c.total)
+		p := newProgress(&out, c.total, "devices")
 		p.terminal = c.terminal
 		for _, done := range c.done {
 			p.show(done)

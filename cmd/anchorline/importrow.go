@@ -17,6 +17,7 @@ import (
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // An importRow is one device of a file, and where it stands there.
@@ -45,10 +46,14 @@ func readRows(in io.Reader, file, format string, p ledger.Profile) ([]importRow,
 	default:
 		return nil, fmt.Errorf("%s: neither .csv nor .jsonl: say with --format what it is", file)
 	}
+	in, err := withoutMark(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	var rows []importRow
 	var faults []error
 	lines := map[string]int{}
-	err := read(in, file, func(line int, r ledger.Registration, err error) {
+	err = read(in, file, func(line int, r ledger.Registration, err error) {
 		row := importRow{Registration: r, place: fmt.Sprintf("%s, line %d", file, line), line: line, size: sizeOf(r)}
 		if err == nil {
 			err = checkRegistration(r, p)
@@ -78,6 +83,21 @@ func readRows(in io.Reader, file, format string, p ledger.Profile) ([]importRow,
 	return rows, nil
 }
 
+// withoutMark leaves out the byte-order mark that some programs put before UTF-8.
+func withoutMark(in io.Reader) (io.Reader, error) {
+	const mark = "\xef\xbb\xbf"
+	buffered := bufio.NewReader(in)
+	start, err := buffered.Peek(len(mark))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if string(start) == mark {
+		_, err = buffered.Discard(len(mark))
+		return buffered, err
+	}
+	return buffered, nil
+}
+
 // checkRegistration reports what the ledger would refuse in a registration as it stands.
 func checkRegistration(r ledger.Registration, p ledger.Profile) error {
 	if err := record.First(
@@ -85,6 +105,7 @@ func checkRegistration(r ledger.Registration, p ledger.Profile) error {
 		record.CheckAttributes("attributes", r.Attributes),
 		unlessEmpty("type", r.Type, record.CheckName),
 		unlessEmpty("profile", r.Profile, record.CheckHash),
+		record.CheckTime("reportingPeriod", r.ReportingPeriod),
 	); err != nil {
 		return err
 	}
@@ -96,7 +117,7 @@ func checkRegistration(r ledger.Registration, p ledger.Profile) error {
 	if err != nil {
 		return fmt.Errorf("device %s: proof: not base64url without padding", r.ID)
 	}
-	if err := reading.VerifyPossession(proof, key, reading.Subject{Kind: reading.DeviceKey, ID: r.ID, Owner: p.MSPID, Channel: p.Channel}); err != nil {
+	if err := reading.VerifyPossession(proof, key, reading.Subject{Kind: reading.DeviceKey, Name: name.New(p.MSPID, r.ID), Channel: p.Channel}); err != nil {
 		return fmt.Errorf("device %s: proof: %w", r.ID, err)
 	}
 	return nil
@@ -156,45 +177,56 @@ func readCSV(in io.Reader, file string, each func(line int, r ledger.Registratio
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		line, _ := rows.FieldPos(0)
-		each(line, rowOf(heading, cells), nil)
+		r, err := rowOf(heading, cells)
+		each(line, r, err)
 	}
 }
 
-const attributeColumn = "attribute."
+// Columns that are more than the text of a field.
+const (
+	attributeColumn = "attribute."
+	periodColumn    = "reporting-period"
+)
 
 // checkHeading reports columns that are missing, unknown or there twice.
 func checkHeading(heading []string) error {
-	known := []string{"id", "key", "proof", "type", "profile"}
-	for i, name := range heading {
-		if !slices.Contains(known, name) && !strings.HasPrefix(name, attributeColumn) {
-			return fmt.Errorf("unknown column %.40q: want %s or %sNAME", name, strings.Join(known, ", "), attributeColumn)
+	known := []string{"id", "key", "proof", "type", "profile", periodColumn}
+	for i, column := range heading {
+		if !slices.Contains(known, column) && !strings.HasPrefix(column, attributeColumn) {
+			return fmt.Errorf("unknown column %.40q: want %s or %sNAME", column, strings.Join(known, ", "), attributeColumn)
 		}
-		if slices.Contains(heading[:i], name) {
-			return fmt.Errorf("column %q comes twice", name)
+		if slices.Contains(heading[:i], column) {
+			return fmt.Errorf("column %q comes twice", column)
 		}
 	}
-	for _, name := range known[:3] {
-		if !slices.Contains(heading, name) {
-			return fmt.Errorf("column %q is missing", name)
+	for _, column := range known[:3] {
+		if !slices.Contains(heading, column) {
+			return fmt.Errorf("column %q is missing", column)
 		}
 	}
 	return nil
 }
 
 // rowOf is the registration in the cells under a heading; an empty attribute is none.
-func rowOf(heading, cells []string) ledger.Registration {
+func rowOf(heading, cells []string) (ledger.Registration, error) {
 	var r ledger.Registration
 	fields := map[string]*string{"id": &r.ID, "key": &r.Key, "proof": &r.Proof, "type": &r.Type, "profile": &r.Profile}
-	for i, name := range heading {
+	for i, column := range heading {
 		cell := strings.Clone(cells[i])
-		if to, known := fields[name]; known {
+		switch to, known := fields[column]; {
+		case known:
 			*to = cell
-		} else if cell != "" {
+		case cell == "":
+		case column == periodColumn:
+			if err := (*span)(&r.ReportingPeriod).UnmarshalText([]byte(cell)); err != nil {
+				return r, fmt.Errorf("column %q: %w", column, err)
+			}
+		default:
 			if r.Attributes == nil {
 				r.Attributes = map[string]string{}
 			}
-			r.Attributes[strings.TrimPrefix(name, attributeColumn)] = cell
+			r.Attributes[strings.TrimPrefix(column, attributeColumn)] = cell
 		}
 	}
-	return r
+	return r, nil
 }

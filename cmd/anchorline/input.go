@@ -33,6 +33,19 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
+// A span is a length of time in a flag, in milliseconds.
+type span int64
+
+// UnmarshalText reads a duration as Go writes it, at least a millisecond.
+func (m *span) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < time.Millisecond || d%time.Millisecond != 0 {
+		return fmt.Errorf("%q is not a length of time in whole milliseconds: want for example 10m", text)
+	}
+	*m = span(d.Milliseconds())
+	return nil
+}
+
 // A day is a day, UTC, in a flag.
 type day struct{ time.Time }
 

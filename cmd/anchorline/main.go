@@ -61,7 +61,7 @@ func main() {
 var errSilent = errors.New("failed")
 
 // run executes one command line and returns the exit status: 0 success, 1 the command failed, 2
-// the command line is wrong.
+// the command line is wrong, and more where a command says so of itself.
 func run(ctx context.Context, args []string, io streams) int {
 	status := -1
 	parser, err := kong.New(&cli{},
@@ -91,9 +91,12 @@ func run(ctx context.Context, args []string, io streams) int {
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(io)
+	var ends verdict
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &ends):
+		return int(ends)
 	case errors.Is(err, errSilent):
 	default:
 		fmt.Fprintln(io.err, "anchorline:", printableLines(explain(err)))

@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 )
 
 // The scripts in testdata run the real main: what it prints and how it ends. That it works is the
@@ -22,5 +24,10 @@ func TestMain(m *testing.M) {
 }
 
 func TestCommandLine(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata"})
+	vectors, err := filepath.Abs("../../verify/vectors")
+	require.NoError(t, err)
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(env *testscript.Env) error {
+		env.Setenv("VECTORS", vectors)
+		return nil
+	}})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 type manufacturerCmd struct {
@@ -79,13 +80,13 @@ func showManufacturer(out io.Writer, m record.Manufacturer) error {
 }
 
 func showManufacturers(out io.Writer, all []record.Manufacturer) error {
-	const heading = "OWNER\tMANUFACTURER\tIN FORCE\tDEVICE TYPE\tAUTHORITY\tVALID UNTIL\tADDED"
+	const heading = "MANUFACTURER\tIN FORCE\tDEVICE TYPE\tAUTHORITY\tVALID UNTIL\tADDED"
 	return table(out, "manufacturers", heading, all, func(m record.Manufacturer) []any {
-		name, until := "unreadable", ""
+		subject, until := "unreadable", ""
 		if ca, err := authority(m); err == nil {
-			name, until = ca.Subject.String(), stamp(ca.NotAfter.UnixMilli())
+			subject, until = ca.Subject.String(), stamp(ca.NotAfter.UnixMilli())
 		}
-		return []any{m.Owner, m.Name, yes(m.Active), m.DeviceType, name, until, stamp(m.Added)}
+		return []any{name.New(m.Owner, m.Name), yes(m.Active), m.DeviceType, subject, until, stamp(m.Added)}
 	})
 }
 

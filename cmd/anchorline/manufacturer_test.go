@@ -71,8 +71,8 @@ func manufacturerStory(t *testing.T, s *shell) {
 	writeFile(t, "chain.pem", line.certify(t, "auto-1", signer.Key().Public())+pemText(line.certificate.Raw))
 
 	s.prints(t, `
-		OWNER    MANUFACTURER  IN FORCE  DEVICE TYPE  AUTHORITY      VALID UNTIL           ADDED
-		Org1MSP  pumps         yes       pump         CN=Pumps & Co  TIME................  TIME................
+		MANUFACTURER   IN FORCE  DEVICE TYPE  AUTHORITY      VALID UNTIL           ADDED
+		Org1MSP/pumps  yes       pump         CN=Pumps & Co  TIME................  TIME................
 		`, "user1", "manufacturer add pumps root.pem --type pump")
 	require.True(t, decodes[record.Manufacturer](t, s, "user1", "manufacturer add pumps root.pem --type pump").Active)
 
@@ -83,19 +83,18 @@ func manufacturerStory(t *testing.T, s *shell) {
 	require.Equal(t, 1, strings.Count(r.out, "\n"))
 	writeFile(t, "auto-1.json", r.out)
 	s.prints(t, `
-		device        auto-1
-		owner         Org1MSP
+		device        Org1MSP/auto-1
 		status        active
 		type          pump
 		manufacturer  pumps
-		registered    TIME................
-		key           KEY............. EdDSA, valid from TIME................
+		registered    TIME................ (HASH........…)
+		key           KEY............. EdDSA, valid from TIME................ (HASH........…)
 		`, "user1", "device enrol auto-1.json")
 	require.Equal(t, "pumps", decodes[record.Device](t, s, "user1", "device enrol auto-1.json").Manufacturer)
 
 	s.prints(t, `
-		OWNER    MANUFACTURER  IN FORCE  DEVICE TYPE  AUTHORITY      VALID UNTIL           ADDED
-		Org1MSP  pumps         no        pump         CN=Pumps & Co  TIME................  TIME................
+		MANUFACTURER   IN FORCE  DEVICE TYPE  AUTHORITY      VALID UNTIL           ADDED
+		Org1MSP/pumps  no        pump         CN=Pumps & Co  TIME................  TIME................
 		`, "user1", "manufacturer remove pumps")
 	require.False(t, decodes[record.Manufacturer](t, s, "user1", "manufacturer remove pumps").Active)
 	require.Len(t, decodes[[]record.Manufacturer](t, s, "user2", "manufacturer list --owner Org1MSP"), 1)

@@ -52,7 +52,7 @@ func TestTheEmbeddedNetworkFromTheShell(t *testing.T) {
 	require.NotContains(t, said, "role grant")
 	r = command(t, "", "device", "list", "--profile", profile("Org2MSP-User1"))
 	require.Zero(t, r.status, r.err)
-	require.Contains(t, r.out, "pump-7  Org1MSP  active")
+	require.Contains(t, r.out, "Org1MSP/pump-7  active")
 	require.Equal(t, certificate, readFile(t, filepath.Join("net", "organizations", "peerOrganizations", "org1.example.com", "users",
 		"User1@org1.example.com", "msp", "signcerts", "User1@org1.example.com-cert.pem")), "the identities stay")
 }

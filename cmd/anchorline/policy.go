@@ -12,6 +12,7 @@ import (
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 type policyCmd struct {
@@ -44,6 +45,7 @@ func (c *policyPutCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Policy, error) {
+		s.warn(c.File, text, l.Profile().MSPID)
 		return l.PutPolicy(ctx, c.ID, text)
 	}, showPolicy)
 }
@@ -58,6 +60,13 @@ func (s streams) readPolicy(file string) (string, error) {
 		return "", fmt.Errorf("%s: %w", file, err)
 	}
 	return string(text), nil
+}
+
+// warn says what may surprise the author of a policy that is accepted.
+func (s streams) warn(file, text, owner string) {
+	for _, w := range policy.Lint(text, owner) {
+		fmt.Fprintf(s.err, "%s: warning: %s\n", file, printable(w.String()))
+	}
 }
 
 type policyListCmd struct {
@@ -75,24 +84,15 @@ func (c *policyListCmd) Run(ctx context.Context, s streams) error {
 func showPolicy(out io.Writer, p record.Policy) error { return showPolicies(out, []record.Policy{p}) }
 
 func showPolicies(out io.Writer, policies []record.Policy) error {
-	return table(out, "policies", "OWNER\tPOLICY\tREVISION\tIN FORCE\tUPDATED\tREASON", policies, func(p record.Policy) []any {
-		return []any{p.Owner, p.ID, p.Revision, yes(p.Active), stamp(p.Updated), p.Reason}
+	return table(out, "policies", "POLICY\tREVISION\tIN FORCE\tUPDATED\tREASON", policies, func(p record.Policy) []any {
+		return []any{name.New(p.Owner, p.ID), p.Revision, yes(p.Active), stamp(p.Updated), p.Reason}
 	})
 }
 
 // policyArgs name a policy.
 type policyArgs struct {
-	ID    string `arg:"" help:"Policy id."`
-	Owner string `help:"Organisation that put it, by MSP ID (default: ours)." placeholder:"ID"`
+	Policy nameArg `arg:"" help:"Policy: Org1MSP/readers, or readers of our own organisation."`
 	ledgerFlags
-}
-
-// owner is the organisation whose policy is meant.
-func (a *policyArgs) owner(l *ledger.Client) string {
-	if a.Owner != "" {
-		return a.Owner
-	}
-	return l.Profile().MSPID
 }
 
 type policyShowCmd struct {
@@ -103,10 +103,14 @@ type policyShowCmd struct {
 // Run shows a policy's text.
 func (c *policyShowCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Policy, error) {
-		if c.Revision != 0 {
-			return l.PolicyRevision(ctx, c.owner(l), c.ID, c.Revision)
+		policy, err := c.Policy.of(l)
+		if err != nil {
+			return record.Policy{}, err
 		}
-		return l.Policy(ctx, c.owner(l), c.ID)
+		if c.Revision != 0 {
+			return l.PolicyRevision(ctx, policy, c.Revision)
+		}
+		return l.Policy(ctx, policy)
 	}, func(out io.Writer, p record.Policy) error {
 		if !p.Active {
 			_, err := fmt.Fprintf(out, "// revoked in revision %d: %s\n", p.Revision, printable(p.Reason))
@@ -122,7 +126,11 @@ type policyHistoryCmd struct{ policyArgs }
 // Run lists a policy's revisions.
 func (c *policyHistoryCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.Policy, error) {
-		return l.PolicyHistory(ctx, c.owner(l), c.ID)
+		policy, err := c.Policy.of(l)
+		if err != nil {
+			return nil, err
+		}
+		return l.PolicyHistory(ctx, policy)
 	}, showPolicies)
 }
 
@@ -163,12 +171,13 @@ func (c *policyCheckCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	by := "this program"
+	by, owner := "this program", ""
 	if c.Ledger == "" {
 		_, err = policy.Parse(string(text))
 	} else {
 		by = c.Ledger
 		err = withLedger(ctx, c.flags(), func(ctx context.Context, l *ledger.Client) error {
+			owner = l.Profile().MSPID
 			_, err := l.CheckPolicy(ctx, string(text))
 			return err
 		})
@@ -176,6 +185,7 @@ func (c *policyCheckCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
+	s.warn(c.File, string(text), owner)
 	_, err = fmt.Fprintf(s.out, "%s is good, checked by %s\n", c.File, by)
 	return err
 }

@@ -65,7 +65,7 @@ type testDevice struct {
 func (d testDevice) record() record.Device {
 	r := record.Device{
 		Type: record.DeviceType, Version: record.Version, ID: d.ID, Owner: d.Owner, DeviceType: d.Type,
-		Status: d.Status, Attributes: d.Attributes, Registered: millis(d.Registered),
+		Status: d.Status, Attributes: d.Attributes, Registered: record.Moment{Time: millis(d.Registered)},
 	}
 	if r.Status == "" {
 		r.Status = record.Active
@@ -99,7 +99,7 @@ func (c *policyTestCmd) Run(s streams) error {
 		if err != nil {
 			return fmt.Errorf("%s, row %d (%s): %w", c.Table, i+1, row.Name, err)
 		}
-		results[i] = policyResult{row.Name, verdict(d.Allowed) == row.Expect, row.Expect, d, reasons}
+		results[i] = policyResult{row.Name, decisionText(d.Allowed) == row.Expect, row.Expect, d, reasons}
 		if !results[i].OK {
 			failed++
 		}
@@ -121,7 +121,7 @@ func showResults(out io.Writer, results []policyResult) error {
 			mark = "ok  "
 			passed++
 		}
-		fmt.Fprintf(out, "%s  %s: expected %s, is %s: %s\n", mark, r.Name, r.Expected, verdict(r.Decision.Allowed), because(r.Decision, r.Reasons))
+		fmt.Fprintf(out, "%s  %s: expected %s, is %s: %s\n", mark, r.Name, r.Expected, decisionText(r.Decision.Allowed), because(r.Decision, r.Reasons))
 	}
 	_, err := fmt.Fprintf(out, "%d passed, %d failed\n", passed, len(results)-passed)
 	return err
@@ -190,8 +190,8 @@ func (row policyCase) check() error {
 }
 
 func (d testDevice) check(field string) error {
-	if s := d.record().Status; s != record.Active && s != record.Suspended && s != record.Revoked {
-		return fmt.Errorf("%s.status is %q: want active, suspended or revoked", field, s)
+	if s := d.record().Status; !slices.Contains(record.Statuses(), s) {
+		return fmt.Errorf("%s.status is %q: want one of %v", field, s, record.Statuses())
 	}
 	return record.First(
 		record.CheckName(field+".id", d.ID), record.CheckMSP(field+".owner", d.Owner),
@@ -207,7 +207,10 @@ func (row policyCase) decide(set *policy.Set) (_ record.DeviceDecision, reasons 
 	switch {
 	case row.User != nil:
 		u := row.User
-		who = policy.User(u.MSP, u.Identity, u.Roles, u.Units, u.Attributes)
+		var err error
+		if who, err = policy.User(u.MSP, u.Identity, u.Roles, u.Units, u.Attributes); err != nil {
+			return record.DeviceDecision{}, nil, fmt.Errorf("user: %w", err)
+		}
 	default:
 		who = policy.Device(row.Subject.record())
 	}

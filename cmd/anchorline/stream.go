@@ -11,6 +11,7 @@ import (
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 type streamCmd struct {
@@ -28,17 +29,20 @@ func (c *streamListCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) ([]record.Stream, error) {
 		return l.Streams(ctx)
 	}, func(out io.Writer, all []record.Stream) error {
-		return table(out, "streams", "STREAM\tOWNER\tBRIDGE\tKEY\tOPENED", all, func(s record.Stream) []any {
+		return table(out, "streams", "STREAM\tBRIDGE\tKEY\tOPENED", all, func(s record.Stream) []any {
 			k, _ := record.CurrentKey(s.Keys)
-			return []any{s.ID, s.Owner, short(s.Bridge), k.ID, stamp(s.Opened)}
+			return []any{s.Name(), short(s.Bridge), k.ID, stamp(s.Opened.Time)}
 		})
 	})
 }
 
-type streamShowCmd struct {
-	ID string `arg:"" help:"Stream id."`
+// streamArgs are what commands on one stream take.
+type streamArgs struct {
+	Stream nameArg `arg:"" help:"Stream: Org1MSP/bridge-1, or bridge-1 of our own organisation."`
 	ledgerFlags
 }
+
+type streamShowCmd struct{ streamArgs }
 
 // A streamState is a stream and where it stands.
 type streamState struct {
@@ -49,11 +53,15 @@ type streamState struct {
 // Run shows a stream.
 func (c *streamShowCmd) Run(ctx context.Context, s streams) error {
 	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (streamState, error) {
-		stream, err := l.Stream(ctx, c.ID)
+		named, err := c.Stream.of(l)
 		if err != nil {
 			return streamState{}, err
 		}
-		head, err := l.Head(ctx, c.ID)
+		stream, err := l.Stream(ctx, named)
+		if err != nil {
+			return streamState{}, err
+		}
+		head, err := l.Head(ctx, named)
 		return streamState{stream, head}, err
 	}, func(out io.Writer, s streamState) error {
 		return details(out, append(streamFields(s.Stream), field{"head", headText(s.Head)})...)
@@ -63,14 +71,26 @@ func (c *streamShowCmd) Run(ctx context.Context, s streams) error {
 func showStream(out io.Writer, s record.Stream) error { return details(out, streamFields(s)...) }
 
 func streamFields(s record.Stream) []field {
-	fields := []field{{"stream", s.ID}, {"owner", s.Owner}, {"bridge", s.Bridge}, {"opened", stamp(s.Opened)}}
+	fields := []field{{"stream", s.Name()}, {"bridge", s.Bridge}, {"opened", moment(&s.Opened)}}
 	return append(fields, keyFields(s.Keys)...)
 }
 
+// change makes a call that changes a stream of our own, and shows what became of it.
+func (a *streamArgs) change(
+	ctx context.Context, s streams, call func(ctx context.Context, l *ledger.Client, id string) (record.Stream, error),
+) error {
+	return ask(ctx, s, a.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Stream, error) {
+		id, err := a.Stream.own(l.Profile())
+		if err != nil {
+			return record.Stream{}, err
+		}
+		return call(ctx, l, id)
+	}, showStream)
+}
+
 type streamOpenCmd struct {
-	ID  string `arg:"" help:"Stream id."`
+	streamArgs
 	Key string `help:"The stream's private key, PEM, made as a device's (anchorline device new)." required:"" placeholder:"FILE"`
-	ledgerFlags
 }
 
 // Run opens a stream.
@@ -79,47 +99,41 @@ func (c *streamOpenCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Stream, error) {
-		proof, err := possession(signer, streamSubject(c.ID, l.Profile().MSPID, l))
+	return c.change(ctx, s, func(ctx context.Context, l *ledger.Client, id string) (record.Stream, error) {
+		proof, err := possession(signer, streamSubject(id, l.Profile()))
 		if err != nil {
 			return record.Stream{}, err
 		}
-		return l.OpenStream(ctx, ledger.StreamRegistration{ID: c.ID, Key: signer.Key().Text(), Proof: proof})
-	}, showStream)
+		return l.OpenStream(ctx, ledger.StreamRegistration{ID: id, Key: signer.Key().Text(), Proof: proof})
+	})
 }
 
 type streamRotateKeyCmd struct {
-	ID string `arg:"" help:"Stream id."`
+	streamArgs
 	rotationFlags
-	ledgerFlags
 }
 
 // Help is the long description.
 func (streamRotateKeyCmd) Help() string {
-	return "The stream's bridge rotates with the old key; an admin of its organisation rotates with --lost. " +
+	return "The stream's bridge rotates with the old key; an admin of its organisation rotates with --reason. " +
 		"Stop the bridge first: its key is stream.key in its data folder, where the new one belongs afterwards. " +
-		"Receipts of the old key stay good."
+		"Receipts that the old key signed before stay good, unless --compromised-since disowns them."
 }
 
 // Run replaces a stream's key.
 func (c *streamRotateKeyCmd) Run(ctx context.Context, s streams) error {
-	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Stream, error) {
-		stream, err := l.Stream(ctx, c.ID)
-		if err != nil {
-			return record.Stream{}, err
-		}
-		r, err := c.rotation(streamSubject(c.ID, stream.Owner, l), "stream.key")
+	return c.change(ctx, s, func(ctx context.Context, l *ledger.Client, id string) (record.Stream, error) {
+		r, err := c.rotation(streamSubject(id, l.Profile()), "stream.key")
 		if err != nil {
 			return record.Stream{}, err
 		}
 		return l.RotateStreamKey(ctx, r)
-	}, showStream)
+	})
 }
 
 type streamSetBridgeCmd struct {
-	ID       string `arg:"" help:"Stream id."`
+	streamArgs
 	Identity string `arg:"" help:"The new bridge's identity, as 'role whoami' shows it to that identity."`
-	ledgerFlags
 }
 
 // Run lets another identity write.
@@ -127,12 +141,12 @@ func (c *streamSetBridgeCmd) Run(ctx context.Context, s streams) error {
 	if record.CheckHash("identity", c.Identity) != nil {
 		return fmt.Errorf("identity %.80q: want the 64 hexadecimal digits that 'anchorline role whoami' shows to the new bridge", c.Identity)
 	}
-	return ask(ctx, s, c.ledgerFlags, func(ctx context.Context, l *ledger.Client) (record.Stream, error) {
-		return l.SetBridge(ctx, c.ID, c.Identity)
-	}, showStream)
+	return c.change(ctx, s, func(ctx context.Context, l *ledger.Client, id string) (record.Stream, error) {
+		return l.SetBridge(ctx, id, c.Identity)
+	})
 }
 
-// streamSubject is what a token about a stream's key is for.
-func streamSubject(id, owner string, l *ledger.Client) reading.Subject {
-	return reading.Subject{Kind: reading.StreamKey, ID: id, Owner: owner, Channel: l.Profile().Channel}
+// streamSubject is what a token about the key of a stream of ours is for.
+func streamSubject(id string, p ledger.Profile) reading.Subject {
+	return reading.Subject{Kind: reading.StreamKey, Name: name.New(p.MSPID, id), Channel: p.Channel}
 }

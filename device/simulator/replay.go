@@ -105,16 +105,16 @@ func (f *Fleet) Replay(ctx context.Context, s *Series) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i, m := range f.members {
-		t, err := f.outbox.Tally(m.id)
+		t, err := f.outbox.Tally(m.name)
 		if err != nil {
 			return err
 		}
-		row := i + int(t.Signed-p.Start[m.id])*len(f.members)
+		row := i + int(t.Signed-p.Start[m.name.ID])*len(f.members)
 		g.Go(func() error {
 			return f.publish(gctx, m, func(n int) ([]device.Payload, error) {
 				var out []device.Payload
 				for ; n > 0 && row < len(s.Rows); n, row = n-1, row+len(f.members) {
-					p, err := device.SenML(m.id, device.Measurement{
+					p, err := device.SenML(m.name.ID, device.Measurement{
 						Name: "value", Value: s.Rows[row].Value, Time: s.Rows[row].Time,
 					})
 					if err != nil {
@@ -147,11 +147,11 @@ func (f *Fleet) progress(path string, s *Series) (*progress, error) {
 	}
 	p = &progress{Series: s.hash, Devices: len(f.members), Start: map[string]uint64{}}
 	for _, m := range f.members {
-		t, err := f.outbox.Tally(m.id)
+		t, err := f.outbox.Tally(m.name)
 		if err != nil {
 			return nil, err
 		}
-		p.Start[m.id] = t.Signed
+		p.Start[m.name.ID] = t.Signed
 	}
 	return p, save(path, p)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A Registry registers devices.
@@ -31,14 +32,16 @@ type Registry interface {
 
 // Config describes a fleet.
 type Config struct {
-	Dir        string // keys and outbox
-	Prefix     string // of the device ids
-	Devices    int
-	Rate       Rate // per device
-	Broker     device.Broker
-	StreamKeys device.StreamKeys
-	OnReceipt  func(id string, v device.Verified)
-	Logger     *slog.Logger
+	Dir       string // keys and outbox
+	Owner     string // MSP ID of the devices' owner
+	Prefix    string // of the device ids
+	Devices   int
+	Rate      Rate          // per device
+	Heartbeat time.Duration // of each device; 0 is never
+	Broker    device.Broker
+	Streams   device.Streams
+	OnReceipt func(id string, v device.Verified)
+	Logger    *slog.Logger
 }
 
 // A Fleet is a number of devices.
@@ -50,7 +53,7 @@ type Fleet struct {
 }
 
 type member struct {
-	id     string
+	name   name.Name
 	signer cose.Signer
 	device *device.Device
 }
@@ -63,9 +66,9 @@ func Open(cfg Config) (*Fleet, error) {
 	}
 	f := &Fleet{cfg: cfg}
 	for i := range cfg.Devices {
-		m := &member{id: fmt.Sprintf("%s-%02d", cfg.Prefix, i+1)}
+		m := &member{name: name.New(cfg.Owner, fmt.Sprintf("%s-%02d", cfg.Prefix, i+1))}
 		var err error
-		if m.signer, err = key(filepath.Join(cfg.Dir, m.id+".key"), i); err != nil {
+		if m.signer, err = key(filepath.Join(cfg.Dir, m.name.ID+".key"), i); err != nil {
 			return nil, err
 		}
 		f.members = append(f.members, m)
@@ -96,19 +99,19 @@ func key(path string, i int) (cose.Signer, error) {
 // registering bounds the registrations in flight: a block takes many.
 const registering = 16
 
-// Register registers every device on the ledger; those registered before stay as they are.
+// Register registers every device on the ledger as one of the caller's organisation, which must be
+// the fleet's owner; those registered before stay as they are.
 func (f *Fleet) Register(ctx context.Context, r Registry) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registering)
 	for _, m := range f.members {
 		g.Go(func() error {
-			p := r.Profile()
-			proof, err := device.Possession(m.signer, m.id, p.MSPID, p.Channel)
+			proof, err := device.Possession(m.signer, m.name, r.Profile().Channel)
 			if err != nil {
 				return err
 			}
 			_, err = r.RegisterDevice(ctx, ledger.Registration{
-				ID: m.id, Key: m.signer.Key().Text(), Proof: proof, Type: "simulated",
+				ID: m.name.ID, Key: m.signer.Key().Text(), Proof: proof, Type: "simulated",
 			})
 			return err
 		})
@@ -123,12 +126,12 @@ const receiptTimeout = 10 * time.Second
 func (f *Fleet) Connect() error {
 	for _, m := range f.members {
 		d, err := device.Connect(device.Config{
-			ID: m.id, Signer: m.signer, Broker: f.cfg.Broker, Outbox: f.outbox, StreamKeys: f.cfg.StreamKeys,
-			Logger: f.cfg.Logger, ReceiptTimeout: receiptTimeout,
+			Device: m.name, Signer: m.signer, Broker: f.cfg.Broker, Outbox: f.outbox, Streams: f.cfg.Streams,
+			Logger: f.cfg.Logger, ReceiptTimeout: receiptTimeout, Heartbeat: f.cfg.Heartbeat,
 			OnReceipt: func(v device.Verified) {
 				f.verified.Add(1)
 				if f.cfg.OnReceipt != nil {
-					f.cfg.OnReceipt(m.id, v)
+					f.cfg.OnReceipt(m.name.ID, v)
 				}
 			},
 		})
@@ -152,7 +155,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 				v := math.Round((20+5*math.Sin(2*math.Pi*phase))*100) / 100
 				out := make([]device.Payload, n)
 				for j := range out {
-					p, err := device.SenML(m.id, device.Measurement{Name: "temperature", Unit: "Cel", Value: v, Time: now})
+					p, err := device.SenML(m.name.ID, device.Measurement{Name: "temperature", Unit: "Cel", Value: v, Time: now})
 					if err != nil {
 						return nil, err
 					}
@@ -201,7 +204,7 @@ func (f *Fleet) publish(ctx context.Context, m *member, next func(n int) ([]devi
 func (f *Fleet) Tally() (device.Tally, error) {
 	var sum device.Tally
 	for _, m := range f.members {
-		t, err := f.outbox.Tally(m.id)
+		t, err := f.outbox.Tally(m.name)
 		if err != nil {
 			return sum, err
 		}
@@ -219,7 +222,7 @@ func (f *Fleet) Size() int { return len(f.members) }
 func (f *Fleet) IDs() []string {
 	ids := make([]string, len(f.members))
 	for i, m := range f.members {
-		ids[i] = m.id
+		ids[i] = m.name.ID
 	}
 	return ids
 }

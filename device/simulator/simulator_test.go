@@ -100,7 +100,7 @@ func newSink(t *testing.T, url string) *sink {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		id := r.Claims().Device
+		id := r.Claims().Device.ID
 		if s.got[id] == nil {
 			s.got[id] = map[uint64]string{}
 		}
@@ -145,7 +145,7 @@ func TestAReplayThatIsInterruptedGoesOnAndSendsEveryRowOnce(t *testing.T) {
 	// run replays until the sink has so many, and reports whether the replay came to its end.
 	run := func(until int) bool {
 		f, err := simulator.Open(simulator.Config{
-			Dir: dir, Prefix: "sim", Devices: devices, Broker: device.Broker{URL: b.URL()}, Logger: slog.New(slog.DiscardHandler),
+			Dir: dir, Owner: "Org1MSP", Prefix: "sim", Devices: devices, Broker: device.Broker{URL: b.URL()}, Logger: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, f.Close()) }()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/network/broker"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -78,7 +79,7 @@ func TestReadingAcknowledgedToADeviceSurvivesARestartWithNoConsumer(t *testing.T
 	b := start(t, dir)
 	dev := connect(t, b.URL(), "dev", nil)
 	for i := range 100 {
-		done(t, dev.Publish(mqtt.ReadingsTopic("d"), 1, false, fmt.Sprint(i)))
+		done(t, dev.Publish(mqtt.ReadingsTopic(name.New("Org1MSP", "d")), 1, false, fmt.Sprint(i)))
 	}
 	dev.Disconnect(0)
 	require.Equal(t, 100, b.Waiting())
@@ -107,8 +108,8 @@ func TestOnlyTheConsumersAcknowledgementEndsAReadingsStay(t *testing.T) {
 	other := connect(t, b.URL(), "watcher", watcher.handle)
 	done(t, other.Subscribe(mqtt.ReadingsFilter, 1, nil))
 	dev := connect(t, b.URL(), "dev", nil)
-	done(t, dev.Publish(mqtt.ReadingsTopic("d"), 1, false, "keep"))
-	done(t, dev.Publish(mqtt.ReadingsTopic("d"), 1, false, "go"))
+	done(t, dev.Publish(mqtt.ReadingsTopic(name.New("Org1MSP", "d")), 1, false, "keep"))
+	done(t, dev.Publish(mqtt.ReadingsTopic(name.New("Org1MSP", "d")), 1, false, "go"))
 	require.Eventually(t, func() bool { return c.seen() == 2 && watcher.seen() == 2 && b.Waiting() == 1 }, patience, 5*time.Millisecond)
 	for _, cl := range []paho.Client{bridge, other, dev} {
 		cl.Disconnect(0)
@@ -131,9 +132,9 @@ func TestOnlyQoS1ReadingsAreJournalled(t *testing.T) {
 	b := start(t, dir)
 	defer func() { require.NoError(t, b.Close()) }()
 	dev := connect(t, b.URL(), "dev", nil)
-	done(t, dev.Publish(mqtt.ReadingsTopic("d"), 0, false, "qos0 is not journalled"))
+	done(t, dev.Publish(mqtt.ReadingsTopic(name.New("Org1MSP", "d")), 0, false, "qos0 is not journalled"))
 	done(t, dev.Publish("some/other/topic", 1, false, "nor are other topics"))
-	done(t, dev.Publish(mqtt.ReadingsTopic("d"), 1, false, "this one is"))
+	done(t, dev.Publish(mqtt.ReadingsTopic(name.New("Org1MSP", "d")), 1, false, "this one is"))
 	require.Equal(t, 1, b.Waiting())
 	dev.Disconnect(0)
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // findMosquitto looks where Debian puts it, which is on the PATH of root only.
@@ -118,18 +119,22 @@ func TestDevicesElsewhereHaveAListenerOfTheirOwn(t *testing.T) {
 	own := mqtt.Broker{
 		URL: "tls://" + address, CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "d.pem"), Key: filepath.Join(dir, "d.key"),
 	}
-	intruder, _ := dial(own, "intruder")
-	_ = intruder.Publish(mqtt.ReadingsTopic("e"), []byte("x"))(t.Context()) // some versions cut the connection for it
+	mine := name.New("Org1MSP", "d")
+	others := []name.Name{name.New("Org1MSP", "e"), name.New("Org2MSP", "d")}
+	for _, other := range others {
+		intruder, _ := dial(own, "intruder")
+		_ = intruder.Publish(mqtt.ReadingsTopic(other), []byte("x"))(t.Context()) // some versions cut the connection for it
+	}
 	device, receipts := dial(own, "d")
-	require.NoError(t, device.Publish(mqtt.ReadingsTopic("d"), []byte("x"))(t.Context()))
-	for _, id := range []string{"e", "d"} {
-		require.NoError(t, device.Subscribe(t.Context(), mqtt.ReceiptsTopic(id)))
+	require.NoError(t, device.Publish(mqtt.ReadingsTopic(mine), []byte("x"))(t.Context()))
+	for _, who := range append(others, mine) {
+		require.NoError(t, device.Subscribe(t.Context(), mqtt.ReceiptsTopic(who)))
 	}
-	for _, id := range []string{"e", "d"} {
-		require.NoError(t, bridge.Publish(mqtt.ReceiptsTopic(id), []byte("x"))(t.Context()))
+	for _, who := range append(others, mine) {
+		require.NoError(t, bridge.Publish(mqtt.ReceiptsTopic(who), []byte("x"))(t.Context()))
 	}
-	require.Equal(t, mqtt.ReadingsTopic("d"), first(t, readings))
-	require.Equal(t, mqtt.ReceiptsTopic("d"), first(t, receipts))
+	require.Equal(t, mqtt.ReadingsTopic(mine), first(t, readings))
+	require.Equal(t, mqtt.ReceiptsTopic(mine), first(t, receipts))
 }
 
 // first is the first topic that a message came under.

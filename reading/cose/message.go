@@ -10,7 +10,7 @@ import (
 
 // MaxMessageSize is the length in bytes of the longest message that Parse reads. Each
 // kind of message has a smaller limit of its own.
-const MaxMessageSize = 1 << 20
+const MaxMessageSize = 1 << 25
 
 const (
 	tagSign1     = 0xd2 // tag 18

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/asn1"
@@ -100,7 +101,17 @@ func (s es256Signer) Sign(toBeSigned []byte) ([]byte, error) {
 	return signature, nil
 }
 
-// rawSignature turns the ASN.1 form of an ECDSA signature into r ‖ s.
+// LowS reports whether an ES256 signature r ‖ s has the smaller of the two values of s that verify.
+// Where a signature is to have one encoding, the other one is refused. Signers of this package make
+// no other.
+func LowS(signature []byte) bool {
+	return len(signature) == SignatureSize && new(big.Int).SetBytes(signature[coordinateSize:]).Cmp(halfOrder()) <= 0
+}
+
+// halfOrder is half the order of P-256, rounded down.
+func halfOrder() *big.Int { return new(big.Int).Rsh(elliptic.P256().Params().N, 1) }
+
+// rawSignature turns the ASN.1 form of an ECDSA signature into r ‖ s, with the smaller s.
 func rawSignature(der []byte) ([]byte, error) {
 	var numbers struct{ R, S *big.Int }
 	rest, err := asn1.Unmarshal(der, &numbers)
@@ -108,11 +119,14 @@ func rawSignature(der []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: signer did not return an ASN.1 signature", ErrBadSignature)
 	}
 	for _, n := range []*big.Int{numbers.R, numbers.S} {
-		if n.Sign() <= 0 || n.BitLen() > 8*coordinateSize {
+		if n.Sign() <= 0 || n.Cmp(elliptic.P256().Params().N) >= 0 {
 			return nil, fmt.Errorf("%w: signer returned a number out of range", ErrBadSignature)
 		}
 	}
 	signature := make([]byte, SignatureSize)
+	if numbers.S.Cmp(halfOrder()) > 0 { // of the two signatures that verify, the one with the smaller s
+		numbers.S.Sub(elliptic.P256().Params().N, numbers.S)
+	}
 	numbers.R.FillBytes(signature[:coordinateSize])
 	numbers.S.FillBytes(signature[coordinateSize:])
 	return signature, nil

@@ -40,8 +40,37 @@ func TestSignaturesAreThoseOfTheStandards(t *testing.T) {
 		signature, err := signer.Sign([]byte("sample"))
 		require.NoError(t, err)
 		require.Equal(t, unhex(t, "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"+
-			"f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"), signature)
+			"0834e36ad29a83bf2bc9385e491d6099c8fdf9d1ed67aa7ea5f51f93782857a9"), signature, "the group order less the RFC's s, which is the larger one")
+		larger := unhex(t, "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"+
+			"f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8")
+		require.NoError(t, signer.Key().Verify([]byte("sample"), larger), "both verify, so one encoding has to be chosen")
+		require.True(t, cose.LowS(signature))
+		require.False(t, cose.LowS(larger))
 	})
+}
+
+func TestASignerNeverMakesTheLargerS(t *testing.T) {
+	local := p256Private(t, 2)
+	for title, private := range map[string]crypto.Signer{"in this process": local, "elsewhere": hsm{Signer: local}} {
+		signer, err := cose.NewSigner(private)
+		require.NoError(t, err)
+		for i := range 64 { // each would be the larger one in half of the cases
+			message := []byte{byte(i)}
+			signature, err := signer.Sign(message)
+			require.NoError(t, err)
+			require.True(t, cose.LowS(signature), title)
+			require.NoError(t, signer.Key().Verify(message, signature), title)
+		}
+	}
+}
+
+func TestOnlyAWholeSignatureHasALowS(t *testing.T) {
+	require.True(t, cose.LowS(make([]byte, cose.SignatureSize)))
+	require.False(t, cose.LowS(make([]byte, cose.SignatureSize-1)))
+	half := unhex(t, strings.Repeat("00", 32)+"7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8")
+	require.True(t, cose.LowS(half), "half of the order, rounded down")
+	half[len(half)-1]++
+	require.False(t, cose.LowS(half))
 }
 
 // hsm is a key that is kept elsewhere, which answers in ASN.1.
@@ -79,6 +108,7 @@ func TestAKeyKeptElsewhereThatMisbehavesIsAnError(t *testing.T) {
 		"answers garbage":       {hsm{answer: []byte("garbage")}, cose.ErrBadSignature},
 		"answers r = 0":         {hsm{answer: unhex(t, "3006020100020101")}, cose.ErrBadSignature},
 		"answers trailing data": {hsm{answer: unhex(t, "300602010102010100")}, cose.ErrBadSignature},
+		"answers s = order":     {hsm{answer: unhex(t, "3026020101022100ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")}, cose.ErrBadSignature},
 		"answers 33 bytes":      {hsm{answer: unhex(t, "30260221"+strings.Repeat("7f", 33)+"020101")}, cose.ErrBadSignature},
 	} {
 		h.Signer = p256Private(t, 2)

@@ -10,15 +10,16 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // anchorFacts are the fields of an anchor (docs/formats.md, "Anchor") that a receipt states
 // as well. The rest of the anchor is covered by its hash.
 type anchorFacts struct {
-	Stream string `json:"stream"`
-	Number uint64 `json:"number"`
-	Size   uint64 `json:"size"`
-	Root   string `json:"root"`
+	Stream name.Name `json:"stream"`
+	Number uint64    `json:"number"`
+	Size   uint64    `json:"size"`
+	Root   string    `json:"root"`
 }
 
 // VerifyAnchor is the third step: the anchor in the statement is the one whose hash the
@@ -47,7 +48,7 @@ func (s *Statement) VerifyAnchor() error {
 func (f anchorFacts) match(claims Claims, size uint64, root merkle.Hash) error {
 	switch {
 	case f.Stream != claims.Stream:
-		return fmt.Errorf("%w: stream %.100q in the anchor, %q in the receipt", ErrAnchorContradicts, f.Stream, claims.Stream)
+		return fmt.Errorf("%w: stream %s in the anchor, %s in the receipt", ErrAnchorContradicts, f.Stream, claims.Stream)
 	case f.Number != claims.Number:
 		return fmt.Errorf("%w: batch %d in the anchor, %d in the receipt", ErrAnchorContradicts, f.Number, claims.Number)
 	case f.Size != size:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/internal/dcbor"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // MaxLedger is the length in bytes of the longest ledger name.
@@ -15,8 +16,8 @@ const MaxLedger = 512
 
 // Claims is what a stream signs about a batch beside its root.
 type Claims struct {
-	// Stream is the stream's id, a name (reading.ValidName).
-	Stream string
+	// Stream is the stream's name: its owner and its id.
+	Stream name.Name
 	// Ledger says where the batch is anchored: "channel/chaincode".
 	Ledger string
 	// Number is the batch's number in its stream, from 1, at most reading.MaxNumber.
@@ -25,8 +26,6 @@ type Claims struct {
 	Anchor [32]byte
 	// Transaction is the id of the transaction that holds the anchor.
 	Transaction [32]byte
-	// Block is the number of the block that holds the transaction.
-	Block uint64
 	// LedgerTime is the transaction's timestamp in milliseconds since the Unix epoch: a
 	// claim of the client that submitted it.
 	LedgerTime int64
@@ -39,7 +38,6 @@ const (
 	claimNumber      = -70003
 	claimAnchor      = -70004
 	claimTransaction = -70005
-	claimBlock       = -70006
 	claimLedgerTime  = -70007
 )
 
@@ -50,22 +48,20 @@ type wireClaims struct {
 	Number      uint64 `cbor:"-70003,keyasint"`
 	Anchor      []byte `cbor:"-70004,keyasint"`
 	Transaction []byte `cbor:"-70005,keyasint"`
-	Block       uint64 `cbor:"-70006,keyasint"`
 	LedgerTime  uint64 `cbor:"-70007,keyasint"`
 }
 
 // Validate returns reading.ErrMalformed, naming the claim, unless all claims are within
 // the limits of the format.
 func (c Claims) Validate() error {
+	if err := c.Stream.Validate(); err != nil {
+		return fmt.Errorf("%w: iss: stream: %w", reading.ErrMalformed, err)
+	}
 	switch {
-	case !reading.ValidName(c.Stream):
-		return fmt.Errorf("%w: iss %.100q is not a stream id", reading.ErrMalformed, c.Stream)
 	case c.Ledger == "" || len(c.Ledger) > MaxLedger || !utf8.ValidString(c.Ledger):
 		return fmt.Errorf("%w: sub %.100q; give channel/chaincode, at most %d bytes", reading.ErrMalformed, c.Ledger, MaxLedger)
 	case c.Number == 0 || c.Number > reading.MaxNumber:
 		return fmt.Errorf("%w: batch number %d; count from 1 to 2^53-1", reading.ErrMalformed, c.Number)
-	case c.Block > reading.MaxNumber:
-		return fmt.Errorf("%w: block number %d is above 2^53-1", reading.ErrMalformed, c.Block)
 	case c.LedgerTime < 0 || c.LedgerTime > reading.MaxNumber:
 		return fmt.Errorf("%w: ledger time %d; give milliseconds since 1970, at most 2^53-1", reading.ErrMalformed, c.LedgerTime)
 	}
@@ -77,8 +73,8 @@ func (c Claims) encode() ([]byte, error) {
 		return nil, err
 	}
 	return dcbor.Marshal(wireClaims{
-		Issuer: c.Stream, Subject: c.Ledger, Number: c.Number, Anchor: c.Anchor[:],
-		Transaction: c.Transaction[:], Block: c.Block, LedgerTime: uint64(c.LedgerTime),
+		Issuer: c.Stream.String(), Subject: c.Ledger, Number: c.Number, Anchor: c.Anchor[:],
+		Transaction: c.Transaction[:], LedgerTime: uint64(c.LedgerTime),
 	})
 }
 
@@ -87,17 +83,19 @@ func parseClaims(encoded []byte) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
+	issuer := r.Text(claimIssuer)
 	c := Claims{
-		Stream:      r.Text(claimIssuer),
 		Ledger:      r.Text(claimSubject),
 		Number:      r.Uint(claimNumber),
 		Anchor:      r.Hash(claimAnchor),
 		Transaction: r.Hash(claimTransaction),
-		Block:       r.Uint(claimBlock),
 		LedgerTime:  r.Int(claimLedgerTime),
 	}
 	if err := r.Done(); err != nil {
 		return Claims{}, err
+	}
+	if c.Stream, err = name.Parse(issuer); err != nil {
+		return Claims{}, fmt.Errorf("%w: iss: stream: %w", reading.ErrMalformed, err)
 	}
 	return c, c.Validate()
 }

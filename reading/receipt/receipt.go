@@ -15,6 +15,7 @@ package receipt
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -98,6 +99,10 @@ func open(data []byte) ([]byte, cose.Message, cose.Header, Claims, error) {
 	if err != nil {
 		return nil, cose.Message{}, cose.Header{}, Claims{}, err
 	}
+	if header.Algorithm == cose.AlgorithmES256 && !cose.LowS(m.Signature) {
+		err := fmt.Errorf("%w: ES256 signature with the larger s; a receipt has one encoding", reading.ErrNotCanonical)
+		return nil, cose.Message{}, cose.Header{}, Claims{}, err
+	}
 	if header.VDS != vdsRFC9162 {
 		err := fmt.Errorf("%w: vds %d, not 1 (RFC9162_SHA256)", reading.ErrMalformed, header.VDS)
 		return nil, cose.Message{}, cose.Header{}, Claims{}, err
@@ -141,6 +146,15 @@ func (r *Receipt) VerifyRoot(key cose.Key, root merkle.Hash) error {
 		return fmt.Errorf("receipt of %s/%d: %w", r.Claims.Stream, r.Claims.Number, err)
 	}
 	return nil
+}
+
+// ClaimHash returns SHA-256 over the protected header and the root: what the stream signed, whatever
+// its signature. Two receipts of a batch for different readings have the same.
+func (r *Receipt) ClaimHash(root merkle.Hash) [32]byte {
+	h := sha256.New()
+	h.Write(r.message.Protected)
+	h.Write(root[:])
+	return [32]byte(h.Sum(nil))
 }
 
 // Bytes returns the receipt as it was read. It must not be modified.

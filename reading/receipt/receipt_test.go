@@ -4,8 +4,10 @@ package receipt_test
 
 import (
 	"bytes"
+	"crypto/elliptic"
 	"encoding/hex"
 	"flag"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,15 +20,16 @@ import (
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew; only when the format changed on purpose")
 
-// golden returns the bytes of testdata/<name>.hex, after writing got there when asked to.
-func golden(t testing.TB, name string, got []byte) []byte {
+// golden returns the bytes of testdata/<file>.hex, after writing got there when asked to.
+func golden(t testing.TB, file string, got []byte) []byte {
 	t.Helper()
-	file := filepath.Join("testdata", name+".hex")
+	file = filepath.Join("testdata", file+".hex")
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(hex.EncodeToString(got)+"\n"), 0o644))
 	}
@@ -113,15 +116,15 @@ func TestAnIndependentLibraryVerifiesAReceipt(t *testing.T) {
 }
 
 func TestClaimsBeyondTheirLimitsAreNotSigned(t *testing.T) {
-	for name, change := range map[string]func(*receipt.Claims){
-		"no stream":        func(c *receipt.Claims) { c.Stream = "" },
-		"stream no name":   func(c *receipt.Claims) { c.Stream = "a/b" },
+	for title, change := range map[string]func(*receipt.Claims){
+		"no stream":        func(c *receipt.Claims) { c.Stream = name.Name{} },
+		"no owner":         func(c *receipt.Claims) { c.Stream.Owner = "" },
+		"stream no name":   func(c *receipt.Claims) { c.Stream.ID = "a/b" },
 		"no ledger":        func(c *receipt.Claims) { c.Ledger = "" },
 		"ledger not UTF-8": func(c *receipt.Claims) { c.Ledger = "\xff" },
 		"ledger too long":  func(c *receipt.Claims) { c.Ledger = strings.Repeat("l", receipt.MaxLedger+1) },
 		"number 0":         func(c *receipt.Claims) { c.Number = 0 },
 		"number 2^53":      func(c *receipt.Claims) { c.Number = 1 << 53 },
-		"block 2^53":       func(c *receipt.Claims) { c.Block = 1 << 53 },
 		"negative time":    func(c *receipt.Claims) { c.LedgerTime = -1 },
 		"time beyond 2^53": func(c *receipt.Claims) { c.LedgerTime = 1 << 53 },
 	} {
@@ -129,15 +132,15 @@ func TestClaimsBeyondTheirLimitsAreNotSigned(t *testing.T) {
 		c := b.signed.Claims()
 		change(&c)
 		_, err := receipt.Sign(b.stream, b.tree.Root(), c)
-		require.ErrorIs(t, err, reading.ErrMalformed, name)
+		require.ErrorIs(t, err, reading.ErrMalformed, title)
 	}
 }
 
 func TestTheLargestReceiptIsWithinItsLimit(t *testing.T) {
 	b := testBatch(t)
 	signed, err := receipt.Sign(b.stream, b.tree.Root(), receipt.Claims{
-		Stream: strings.Repeat("s", reading.MaxName), Ledger: strings.Repeat("l", receipt.MaxLedger),
-		Number: reading.MaxNumber, Block: reading.MaxNumber, LedgerTime: reading.MaxNumber,
+		Stream: name.New(strings.Repeat("O", name.MaxOwner), strings.Repeat("s", name.MaxID)), Ledger: strings.Repeat("l", receipt.MaxLedger),
+		Number: reading.MaxNumber, LedgerTime: reading.MaxNumber,
 	})
 	require.NoError(t, err)
 	encoded := signed.Receipt(reading.MaxNumber, 0, make([]merkle.Hash, 53))
@@ -162,7 +165,7 @@ func TestAProofThatIsNotStrictlyOneIsRefused(t *testing.T) {
 		return err
 	}
 	require.NoError(t, parse(in(proof(5, 4, []any{hash}))), "the table stands on a good proof")
-	for name, unprotected := range map[string]any{
+	for title, unprotected := range map[string]any{
 		"no proofs":             labels{},
 		"another header":        labels{396: labels{-1: []any{proof(5, 4, []any{hash})}}, 4: hash[:8]},
 		"proofs not a map":      labels{396: []any{}},
@@ -188,7 +191,7 @@ func TestAProofThatIsNotStrictlyOneIsRefused(t *testing.T) {
 		"path hash as integers": in(proof(5, 4, []any{[]int{1}})),
 		"null in the path":      in(proof(5, 4, []any{nil})),
 	} {
-		require.ErrorIs(t, parse(unprotected), reading.ErrMalformed, name)
+		require.ErrorIs(t, parse(unprotected), reading.ErrMalformed, title)
 	}
 	nonShortest := unhexed(t, "83 1805 04 81 5820"+strings.Repeat("00", 32))
 	require.ErrorIs(t, parse(in(nonShortest)), reading.ErrNotCanonical, "the proof inside is held to the same rules")
@@ -216,7 +219,7 @@ func TestAReceiptWithAnotherHeaderIsRefused(t *testing.T) {
 	id := b.stream.Key().ID()
 	type labels = map[any]any
 	hash := make([]byte, 32)
-	for name, c := range map[string]struct {
+	for title, c := range map[string]struct {
 		change func(h, c labels)
 		want   error
 	}{
@@ -228,19 +231,21 @@ func TestAReceiptWithAnotherHeaderIsRefused(t *testing.T) {
 		"an unknown critical":  {func(h, _ labels) { h[2], h[9] = []any{9}, 1 }, reading.ErrUnknownCritical},
 		"RSA":                  {func(h, _ labels) { h[1] = -37 }, reading.ErrUnsupportedAlgorithm},
 		"another claim":        {func(_, c labels) { c[6] = 1 }, reading.ErrMalformed},
-		"no block":             {func(_, c labels) { delete(c, -70006) }, reading.ErrMalformed},
+		"a block":              {func(_, c labels) { c[-70006] = 42 }, reading.ErrMalformed},
+		"no transaction":       {func(_, c labels) { delete(c, -70005) }, reading.ErrMalformed},
+		"stream without owner": {func(_, c labels) { c[1] = "s" }, reading.ErrMalformed},
 		"anchor of 31 bytes":   {func(_, c labels) { c[-70004] = hash[1:] }, reading.ErrMalformed},
 		"transaction as text":  {func(_, c labels) { c[-70005] = strings.Repeat("a", 32) }, reading.ErrMalformed},
 		"number 0":             {func(_, c labels) { c[-70003] = 0 }, reading.ErrMalformed},
 		"ledger time as float": {func(_, c labels) { c[-70007] = 1.5 }, reading.ErrMalformed},
 	} {
-		claims := labels{1: "s", 2: "c/cc", -70003: 1, -70004: hash, -70005: hash, -70006: 0, -70007: 0}
+		claims := labels{1: "O/s", 2: "c/cc", -70003: 1, -70004: hash, -70005: hash, -70007: 0}
 		header := labels{1: -7, 4: id[:], 15: claims, 395: 1}
 		c.change(header, claims)
 		m := good
 		m.Protected = deterministic(t, header)
 		_, err := receipt.Parse(m.Encode())
-		require.ErrorIs(t, err, c.want, name)
+		require.ErrorIs(t, err, c.want, title)
 	}
 	attached := good
 	attached.Payload = hash
@@ -248,85 +253,26 @@ func TestAReceiptWithAnotherHeaderIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, reading.ErrMalformed, "the root is detached")
 }
 
-func TestAMessageCarriesUpTo256Receipts(t *testing.T) {
-	encoded := testBatch(t)
-	var entries []receipt.Entry
-	for i := range encoded.leaves {
-		entries = append(entries, receipt.Entry{Sequence: uint64(i + 1), Receipt: encoded.receipt(t, i)})
-	}
-	message, err := receipt.EncodeBatch(entries)
-	require.NoError(t, err)
-	decoded, err := receipt.DecodeBatch(message)
-	require.NoError(t, err)
-	require.Equal(t, entries, decoded)
-
-	full := make([]receipt.Entry, receipt.MaxBatch)
-	for i := range full {
-		full[i] = entries[0]
-	}
-	message, err = receipt.EncodeBatch(full)
-	require.NoError(t, err)
-	decoded, err = receipt.DecodeBatch(message)
-	require.NoError(t, err)
-	require.Len(t, decoded, receipt.MaxBatch)
-
-	_, err = receipt.EncodeBatch(append(full, entries[0]))
-	require.ErrorIs(t, err, reading.ErrTooLarge)
-	_, err = receipt.EncodeBatch(nil)
-	require.ErrorIs(t, err, reading.ErrMalformed)
-	_, err = receipt.EncodeBatch([]receipt.Entry{{Sequence: 0}})
-	require.ErrorIs(t, err, reading.ErrMalformed)
-	_, err = receipt.EncodeBatch([]receipt.Entry{{Sequence: 1, Receipt: make([]byte, receipt.MaxSize+1)}})
-	require.ErrorIs(t, err, reading.ErrTooLarge)
-}
-
-func TestAMessageOfReceiptsThatIsNotStrictlyOneIsRefused(t *testing.T) {
-	tooMany := make([]any, receipt.MaxBatch+1)
-	for i := range tooMany {
-		tooMany[i] = []any{1, []byte{0}}
-	}
-	for name, c := range map[string]struct {
-		encoded []byte
-		want    error
-	}{
-		"nothing":             {nil, reading.ErrMalformed},
-		"empty array":         {deterministic(t, []any{}), reading.ErrMalformed},
-		"257 receipts":        {deterministic(t, tooMany), reading.ErrMalformed},
-		"a map":               {deterministic(t, map[int]int{}), reading.ErrMalformed},
-		"an entry of one":     {deterministic(t, []any{[]any{1}}), reading.ErrMalformed},
-		"an entry of three":   {deterministic(t, []any{[]any{1, []byte{0}, 1}}), reading.ErrMalformed},
-		"sequence 0":          {deterministic(t, []any{[]any{0, []byte{0}}}), reading.ErrMalformed},
-		"sequence as text":    {deterministic(t, []any{[]any{"1", []byte{0}}}), reading.ErrMalformed},
-		"receipt as text":     {deterministic(t, []any{[]any{1, "r"}}), reading.ErrMalformed},
-		"null":                {deterministic(t, []any{nil}), reading.ErrMalformed},
-		"trailing byte":       {append(deterministic(t, []any{[]any{1, []byte{0}}}), 0), reading.ErrMalformed},
-		"unknown length":      {[]byte{0x9f, 0xff}, reading.ErrNotCanonical},
-		"a long integer":      {[]byte{0x81, 0x82, 0x18, 0x01, 0x40}, reading.ErrNotCanonical},
-		"too large":           {make([]byte, receipt.MaxBatchSize+1), reading.ErrTooLarge},
-		"a receipt too large": {deterministic(t, []any{[]any{1, make([]byte, receipt.MaxSize+1)}}), reading.ErrTooLarge},
-	} {
-		_, err := receipt.DecodeBatch(c.encoded)
-		require.ErrorIs(t, err, c.want, name)
-	}
-}
-
 func TestTheGoldenReceiptsAreReadAndWrittenToTheByte(t *testing.T) {
 	b := newBatch(t, ed25519Signer(t, 0x11), ed25519Signer(t, 0x33), 5)
 	require.Equal(t, golden(t, "signed-root", b.signed.Bytes()), b.signed.Bytes())
 	require.Equal(t, golden(t, "receipt", b.receipt(t, 2)), b.receipt(t, 2))
 	require.Equal(t, golden(t, "statement", b.statement(t, 2)), b.statement(t, 2))
+	witnessed := b.witnessed(t, 2, someEvidence())
+	require.Equal(t, golden(t, "statement-with-evidence", witnessed), witnessed)
 	message, err := receipt.EncodeBatch([]receipt.Entry{{Sequence: 3, Receipt: b.receipt(t, 2)}})
 	require.NoError(t, err)
 	require.Equal(t, golden(t, "receipts-message", message), message)
 
-	want := b.statement(t, 2)
-	s, err := receipt.ParseStatement(want)
-	require.NoError(t, err)
-	require.NoError(t, s.Verify(b.device.Key(), b.stream.Key()))
-	again, err := s.Bytes()
-	require.NoError(t, err)
-	require.Equal(t, want, again)
-	require.Equal(t, b.receipt(t, 2), s.Receipt.Bytes())
+	for _, want := range [][]byte{b.statement(t, 2), witnessed} {
+		s, err := receipt.ParseStatement(want)
+		require.NoError(t, err)
+		require.NoError(t, s.Verify(b.device.Key(), b.stream.Key()))
+		again, err := s.Bytes()
+		require.NoError(t, err)
+		require.Equal(t, want, again)
+		require.Equal(t, b.receipt(t, 2), s.Receipt.Bytes())
+	}
 }
 
 func FuzzParse(f *testing.F) {
@@ -347,6 +293,60 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// largerS returns an ES256 signature with the other s that verifies.
+func largerS(signature []byte) []byte {
+	s := new(big.Int).SetBytes(signature[32:])
+	return append(bytes.Clone(signature[:32]), s.Sub(elliptic.P256().Params().N, s).FillBytes(make([]byte, 32))...)
+}
+
+func TestAReceiptWithTheLargerSIsRefused(t *testing.T) {
+	b := testBatch(t)
+	for i := range b.leaves {
+		m, err := cose.Parse(b.receipt(t, i))
+		require.NoError(t, err)
+		require.True(t, cose.LowS(m.Signature), "the signer makes the smaller one")
+		m.Signature = largerS(m.Signature)
+		root := b.tree.Root()
+		require.NoError(t, m.VerifyDetached(b.stream.Key(), nil, root[:]), "the signature is as good as the other one")
+		_, err = receipt.Parse(m.Encode())
+		require.ErrorIs(t, err, reading.ErrNotCanonical)
+		m.Unprotected = nil
+		_, err = receipt.ParseSigned(m.Encode())
+		require.ErrorIs(t, err, reading.ErrNotCanonical)
+	}
+}
+
+func TestNoReceiptIsMadeWithTheLargerS(t *testing.T) {
+	b := testBatch(t)
+	for number := uint64(1); number <= 64; number++ {
+		c := b.signed.Claims()
+		c.Number = number
+		signed, err := receipt.Sign(b.stream, b.tree.Root(), c)
+		require.NoError(t, err)
+		m, err := cose.Parse(signed.Bytes())
+		require.NoError(t, err)
+		require.True(t, cose.LowS(m.Signature))
+	}
+}
+
+func TestTheClaimHashIsThatOfWhatWasSignedWhateverTheReading(t *testing.T) {
+	b := testBatch(t)
+	root := b.tree.Root()
+	first, err := receipt.Parse(b.receipt(t, 0))
+	require.NoError(t, err)
+	other, err := receipt.Parse(b.receipt(t, 4))
+	require.NoError(t, err)
+	require.Equal(t, first.ClaimHash(root), other.ClaimHash(root))
+	require.NotEqual(t, first.ClaimHash(root), first.ClaimHash(merkle.Hash{}))
+	c := b.signed.Claims()
+	c.Number++
+	signed, err := receipt.Sign(b.stream, root, c)
+	require.NoError(t, err)
+	next, err := receipt.Parse(signed.Receipt(5, 0, first.Path))
+	require.NoError(t, err)
+	require.NotEqual(t, first.ClaimHash(root), next.ClaimHash(root))
+}
+
 func withoutProof(t testing.TB, encoded []byte) *receipt.Signed {
 	t.Helper()
 	m, err := cose.Parse(encoded)
@@ -355,20 +355,4 @@ func withoutProof(t testing.TB, encoded []byte) *receipt.Signed {
 	signed, err := receipt.ParseSigned(m.Encode())
 	require.NoError(t, err)
 	return signed
-}
-
-func FuzzDecodeBatch(f *testing.F) {
-	b := testBatch(f)
-	message, err := receipt.EncodeBatch([]receipt.Entry{{Sequence: 1, Receipt: b.receipt(f, 0)}, {Sequence: 2}})
-	require.NoError(f, err)
-	f.Add(message)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := receipt.DecodeBatch(data)
-		if err != nil {
-			return
-		}
-		again, err := receipt.EncodeBatch(entries)
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(data, again))
-	})
 }

@@ -18,12 +18,13 @@ const (
 	// MaxAnchorSize is the length in bytes of the largest anchor in a statement.
 	MaxAnchorSize = 65536
 	// MaxStatementSize is the length in bytes of the largest statement.
-	MaxStatementSize = reading.MaxSize + MaxSize + MaxAnchorSize + 64
+	MaxStatementSize = reading.MaxSize + MaxSize + MaxAnchorSize + MaxEvidenceSize + 64
 )
 
 const (
 	labelReceipts = 394 // RFC 9942
 	labelAnchor   = -70010
+	labelEvidence = -70011
 )
 
 // The steps in which a statement is verified fail with one of these, so that a tool can
@@ -46,11 +47,13 @@ type Statement struct {
 	Reading *reading.Reading // its Bytes are the leaf
 	Receipt *Receipt
 	Anchor  []byte // the anchor's canonical bytes; must not be modified
+	// Evidence is what Fabric signed about the batch; it may be empty.
+	Evidence Evidence
 }
 
-// NewStatement puts the bytes of a reading, of its receipt and of the anchor in one file.
-// It parses the first two, with their errors, and verifies nothing.
-func NewStatement(encodedReading, receipt, anchor []byte) ([]byte, error) {
+// NewStatement puts the bytes of a reading, of its receipt and of the anchor, and the evidence if
+// there is any, in one file. It parses the first two, with their errors, and verifies nothing.
+func NewStatement(encodedReading, receipt, anchor []byte, evidence Evidence) ([]byte, error) {
 	if _, err := reading.Parse(encodedReading); err != nil {
 		return nil, fmt.Errorf("new statement: %w", err)
 	}
@@ -64,16 +67,28 @@ func NewStatement(encodedReading, receipt, anchor []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new statement: %w", err)
 	}
-	m.Unprotected = encodeEvidence(receipt, anchor)
+	encoded, err := evidence.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("new statement: %w", err)
+	}
+	m.Unprotected = encodeProofs(receipt, anchor, encoded)
 	return m.Encode(), nil
 }
 
-func encodeEvidence(receipt, anchor []byte) []byte {
-	const heads = 32
-	b := dcbor.AppendMap(make([]byte, 0, heads+len(receipt)+len(anchor)), 2)
+func encodeProofs(receipt, anchor, evidence []byte) []byte {
+	const heads = 48
+	labels := 2
+	if len(evidence) > 0 {
+		labels++
+	}
+	b := dcbor.AppendMap(make([]byte, 0, heads+len(receipt)+len(anchor)+len(evidence)), labels)
 	b = dcbor.AppendArray(dcbor.AppendInt(b, labelReceipts), 1)
 	b = dcbor.AppendBytes(b, receipt)
-	return dcbor.AppendBytes(dcbor.AppendInt(b, labelAnchor), anchor)
+	b = dcbor.AppendBytes(dcbor.AppendInt(b, labelAnchor), anchor)
+	if len(evidence) > 0 {
+		b = dcbor.AppendBytes(dcbor.AppendInt(b, labelEvidence), evidence)
+	}
+	return b
 }
 
 // ParseStatement reads a statement strictly and verifies nothing. It copies data. Errors
@@ -95,7 +110,7 @@ func parseStatement(data []byte) (*Statement, error) {
 		return nil, err
 	}
 	var s Statement
-	if s.Receipt, s.Anchor, err = parseEvidence(m.Unprotected); err != nil {
+	if err := s.setProofs(m.Unprotected); err != nil {
 		return nil, fmt.Errorf("unprotected header: %w", err)
 	}
 	m.Unprotected = nil // gives back the leaf
@@ -105,27 +120,38 @@ func parseStatement(data []byte) (*Statement, error) {
 	return &s, nil
 }
 
-func parseEvidence(unprotected []byte) (*Receipt, []byte, error) {
+// setProofs reads the unprotected header: receipt, anchor and, if it is there, the evidence.
+func (s *Statement) setProofs(unprotected []byte) error {
 	r, err := parseFields(unprotected)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	receipts, anchor := r.Array(labelReceipts), r.Bytes(labelAnchor)
+	var evidence []byte
+	if r.Has(labelEvidence) {
+		evidence = r.Bytes(labelEvidence)
+	}
 	if err := r.Done(); err != nil {
-		return nil, nil, err
+		return err
 	}
 	if err := checkAnchorSize(anchor); err != nil {
-		return nil, nil, err
+		return err
 	}
+	s.Anchor = slices.Clip(bytes.Clone(anchor))
 	if len(receipts) != 1 {
-		return nil, nil, fmt.Errorf("%w: %d receipts, not 1", reading.ErrMalformed, len(receipts))
+		return fmt.Errorf("%w: %d receipts, not 1", reading.ErrMalformed, len(receipts))
 	}
 	encoded, err := receipts[0].Bytes()
 	if err != nil {
-		return nil, nil, fmt.Errorf("receipt: %w", err)
+		return fmt.Errorf("receipt: %w", err)
 	}
-	receipt, err := Parse(encoded)
-	return receipt, slices.Clip(bytes.Clone(anchor)), err
+	if s.Receipt, err = Parse(encoded); err != nil {
+		return err
+	}
+	if evidence != nil {
+		s.Evidence, err = ParseEvidence(bytes.Clone(evidence))
+	}
+	return err
 }
 
 func checkAnchorSize(anchor []byte) error {
@@ -174,5 +200,5 @@ func (s *Statement) Verify(device, stream cose.Key) error {
 
 // Bytes returns the statement's only encoding; ParseStatement takes it back.
 func (s *Statement) Bytes() ([]byte, error) {
-	return NewStatement(s.Reading.Bytes(), s.Receipt.Bytes(), s.Anchor)
+	return NewStatement(s.Reading.Bytes(), s.Receipt.Bytes(), s.Anchor, s.Evidence)
 }

@@ -3,6 +3,7 @@
 package receipt_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -16,6 +17,7 @@ import (
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/merkle"
+	"github.com/anchorline/anchorline/reading/name"
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
@@ -56,7 +58,7 @@ func newBatch(t testing.TB, device, stream cose.Signer, size int) batch {
 	b := batch{device: device, stream: stream}
 	hashes := make([]merkle.Hash, size)
 	for i := range size {
-		claims := reading.Claims{Device: "pump-7", Sequence: uint64(i + 1), Time: 1_700_000_000_000}
+		claims := reading.Claims{Device: name.New("Org1MSP", "pump-7"), Sequence: uint64(i + 1), Time: 1_700_000_000_000}
 		leaf, err := reading.Sign(device, claims, reading.SenMLJSON, []byte(`[{"n":"temperature","v":21.5}]`))
 		require.NoError(t, err)
 		b.leaves = append(b.leaves, leaf)
@@ -72,15 +74,15 @@ func (b *batch) sign(t testing.TB) {
 	t.Helper()
 	var err error
 	b.signed, err = receipt.Sign(b.stream, b.tree.Root(), receipt.Claims{
-		Stream: "bridge-1", Ledger: "anchors/anchorline", Number: 3,
+		Stream: name.New("Org1MSP", "bridge-1"), Ledger: "anchors/anchorline", Number: 3,
 		Anchor: sha256.Sum256(b.anchor), Transaction: sha256.Sum256([]byte("tx")),
-		Block: 42, LedgerTime: 1_700_000_000_500,
+		LedgerTime: 1_700_000_000_500,
 	})
 	require.NoError(t, err)
 }
 
 func anchorOf(stream string, number, size int, root merkle.Hash) []byte {
-	return fmt.Appendf(nil, `{"number":%d,"root":"%s","size":%d,"stream":"%s","type":"anchor","version":1}`,
+	return fmt.Appendf(nil, `{"number":%d,"root":"%s","size":%d,"stream":"Org1MSP/%s","type":"anchor","version":1}`,
 		number, root, size, stream)
 }
 
@@ -93,7 +95,15 @@ func (b *batch) receipt(t testing.TB, index int) []byte {
 
 func (b *batch) statement(t testing.TB, index int) []byte {
 	t.Helper()
-	statement, err := receipt.NewStatement(b.leaves[index], b.receipt(t, index), b.anchor)
+	statement, err := receipt.NewStatement(b.leaves[index], b.receipt(t, index), b.anchor, receipt.Evidence{})
+	require.NoError(t, err)
+	return statement
+}
+
+// witnessed is statement with evidence in it.
+func (b *batch) witnessed(t testing.TB, index int, evidence receipt.Evidence) []byte {
+	t.Helper()
+	statement, err := receipt.NewStatement(b.leaves[index], b.receipt(t, index), b.anchor, evidence)
 	require.NoError(t, err)
 	return statement
 }
@@ -118,7 +128,7 @@ func TestEveryReadingOfABatchHasAStatementThatVerifies(t *testing.T) {
 }
 
 func TestNoBitOfAStatementCanBeFlippedUnnoticed(t *testing.T) {
-	for name, c := range map[string]struct {
+	for title, c := range map[string]struct {
 		device, stream cose.Signer
 		index          int
 	}{
@@ -133,7 +143,7 @@ func TestNoBitOfAStatementCanBeFlippedUnnoticed(t *testing.T) {
 			if err == nil {
 				err = s.Verify(b.device.Key(), b.stream.Key())
 			}
-			require.Errorf(t, err, "%s: byte %d, bit %d", name, bit/8, bit%8)
+			require.Errorf(t, err, "%s: byte %d, bit %d", title, bit/8, bit%8)
 			statement[bit/8] ^= 1 << (bit % 8)
 		}
 	}
@@ -142,7 +152,7 @@ func TestNoBitOfAStatementCanBeFlippedUnnoticed(t *testing.T) {
 func TestEachStepNamesItsOwnFailure(t *testing.T) {
 	b := testBatch(t)
 	parsed := func(leaf, proof, anchor []byte) *receipt.Statement {
-		encoded, err := receipt.NewStatement(leaf, proof, anchor)
+		encoded, err := receipt.NewStatement(leaf, proof, anchor, receipt.Evidence{})
 		require.NoError(t, err)
 		s, err := receipt.ParseStatement(encoded)
 		require.NoError(t, err)
@@ -176,14 +186,15 @@ func TestEachStepNamesItsOwnFailure(t *testing.T) {
 func TestAnAnchorOfAnotherBatchIsRefused(t *testing.T) {
 	b := testBatch(t)
 	root := b.tree.Root()
-	for name, anchor := range map[string][]byte{
+	for title, anchor := range map[string][]byte{
 		"another stream":    anchorOf("bridge-2", 3, 5, root),
+		"another owner":     bytes.Replace(anchorOf("bridge-1", 3, 5, root), []byte("Org1MSP"), []byte("Org2MSP"), 1),
 		"another number":    anchorOf("bridge-1", 4, 5, root),
 		"another size":      anchorOf("bridge-1", 3, 6, root),
 		"another root":      anchorOf("bridge-1", 3, 5, merkle.Hash{}),
 		"no JSON":           []byte("anchor"),
-		"duplicate names":   []byte(`{"number":4,"number":3,"root":"` + root.String() + `","size":5,"stream":"bridge-1"}`),
-		"names in capitals": []byte(`{"NUMBER":3,"ROOT":"` + root.String() + `","SIZE":5,"STREAM":"bridge-1"}`),
+		"duplicate names":   []byte(`{"number":4,"number":3,"root":"` + root.String() + `","size":5,"stream":"Org1MSP/bridge-1"}`),
+		"names in capitals": []byte(`{"NUMBER":3,"ROOT":"` + root.String() + `","SIZE":5,"STREAM":"Org1MSP/bridge-1"}`),
 		"more behind":       append(anchorOf("bridge-1", 3, 5, root), "{}"...),
 		"null":              []byte("null"),
 	} {
@@ -192,7 +203,7 @@ func TestAnAnchorOfAnotherBatchIsRefused(t *testing.T) {
 		s, err := receipt.ParseStatement(b.statement(t, 0))
 		require.NoError(t, err)
 		require.NoError(t, s.VerifyReceipt(b.stream.Key()))
-		require.ErrorIs(t, s.VerifyAnchor(), receipt.ErrAnchorContradicts, name)
+		require.ErrorIs(t, s.VerifyAnchor(), receipt.ErrAnchorContradicts, title)
 	}
 }
 
@@ -202,7 +213,7 @@ func TestASizeThatNobodySignedIsRefused(t *testing.T) {
 	b := testBatch(t)
 	path, err := b.tree.Inclusion(0)
 	require.NoError(t, err)
-	encoded, err := receipt.NewStatement(b.leaves[0], b.signed.Receipt(6, 0, path), b.anchor)
+	encoded, err := receipt.NewStatement(b.leaves[0], b.signed.Receipt(6, 0, path), b.anchor, receipt.Evidence{})
 	require.NoError(t, err)
 	s, err := receipt.ParseStatement(encoded)
 	require.NoError(t, err)
@@ -213,46 +224,56 @@ func TestASizeThatNobodySignedIsRefused(t *testing.T) {
 func TestAStatementThatIsNotStrictlyOneIsRefused(t *testing.T) {
 	b := testBatch(t)
 	proof := b.receipt(t, 0)
+	evidence, err := someEvidence().Encode()
+	require.NoError(t, err)
 	m, err := cose.Parse(b.leaves[0])
 	require.NoError(t, err)
 	type labels = map[any]any
-	for name, c := range map[string]struct {
-		evidence any
-		want     error
+	for title, c := range map[string]struct {
+		unprotected any
+		want        error
 	}{
-		"good":            {labels{394: []any{proof}, -70010: b.anchor}, nil},
-		"nothing":         {labels{}, reading.ErrMalformed},
-		"no receipt":      {labels{-70010: b.anchor}, reading.ErrMalformed},
-		"no anchor":       {labels{394: []any{proof}}, reading.ErrMalformed},
-		"an empty array":  {labels{394: []any{}, -70010: b.anchor}, reading.ErrMalformed},
-		"two receipts":    {labels{394: []any{proof, proof}, -70010: b.anchor}, reading.ErrMalformed},
-		"a bare receipt":  {labels{394: proof, -70010: b.anchor}, reading.ErrMalformed},
-		"a signed root":   {labels{394: []any{b.signed.Bytes()}, -70010: b.anchor}, reading.ErrMalformed},
-		"anchor as text":  {labels{394: []any{proof}, -70010: string(b.anchor)}, reading.ErrMalformed},
-		"an empty anchor": {labels{394: []any{proof}, -70010: []byte{}}, reading.ErrMalformed},
-		"a large anchor":  {labels{394: []any{proof}, -70010: make([]byte, receipt.MaxAnchorSize+1)}, reading.ErrTooLarge},
-		"another header":  {labels{394: []any{proof}, -70010: b.anchor, 4: []byte("k")}, reading.ErrMalformed},
-		"null beside":     {labels{394: []any{proof}, -70010: b.anchor, 4: nil}, reading.ErrMalformed},
+		"good":              {labels{394: []any{proof}, -70010: b.anchor}, nil},
+		"nothing":           {labels{}, reading.ErrMalformed},
+		"no receipt":        {labels{-70010: b.anchor}, reading.ErrMalformed},
+		"no anchor":         {labels{394: []any{proof}}, reading.ErrMalformed},
+		"an empty array":    {labels{394: []any{}, -70010: b.anchor}, reading.ErrMalformed},
+		"two receipts":      {labels{394: []any{proof, proof}, -70010: b.anchor}, reading.ErrMalformed},
+		"a bare receipt":    {labels{394: proof, -70010: b.anchor}, reading.ErrMalformed},
+		"a signed root":     {labels{394: []any{b.signed.Bytes()}, -70010: b.anchor}, reading.ErrMalformed},
+		"anchor as text":    {labels{394: []any{proof}, -70010: string(b.anchor)}, reading.ErrMalformed},
+		"an empty anchor":   {labels{394: []any{proof}, -70010: []byte{}}, reading.ErrMalformed},
+		"a large anchor":    {labels{394: []any{proof}, -70010: make([]byte, receipt.MaxAnchorSize+1)}, reading.ErrTooLarge},
+		"another header":    {labels{394: []any{proof}, -70010: b.anchor, 4: []byte("k")}, reading.ErrMalformed},
+		"evidence":          {labels{394: []any{proof}, -70010: b.anchor, -70011: evidence}, nil},
+		"bare evidence":     {labels{394: []any{proof}, -70010: b.anchor, -70011: labels{1: []byte("e")}}, reading.ErrMalformed},
+		"empty evidence":    {labels{394: []any{proof}, -70010: b.anchor, -70011: []byte{}}, reading.ErrMalformed},
+		"evidence of none":  {labels{394: []any{proof}, -70010: b.anchor, -70011: []byte{0xa0}}, reading.ErrMalformed},
+		"evidence and more": {labels{394: []any{proof}, -70010: b.anchor, -70011: evidence, 4: []byte("k")}, reading.ErrMalformed},
+		"null beside":       {labels{394: []any{proof}, -70010: b.anchor, 4: nil}, reading.ErrMalformed},
 	} {
-		m.Unprotected = deterministic(t, c.evidence)
+		m.Unprotected = deterministic(t, c.unprotected)
 		_, err := receipt.ParseStatement(m.Encode())
-		require.ErrorIs(t, err, c.want, name)
+		require.ErrorIs(t, err, c.want, title)
 	}
 	_, err = receipt.ParseStatement(b.leaves[0])
 	require.ErrorIs(t, err, reading.ErrMalformed, "a bare reading")
 	_, err = receipt.ParseStatement(make([]byte, receipt.MaxStatementSize+1))
 	require.ErrorIs(t, err, reading.ErrTooLarge)
-	_, err = receipt.NewStatement(proof, proof, b.anchor)
+	_, err = receipt.NewStatement(proof, proof, b.anchor, receipt.Evidence{})
 	require.Error(t, err)
-	_, err = receipt.NewStatement(b.leaves[0], b.leaves[0], b.anchor)
+	_, err = receipt.NewStatement(b.leaves[0], b.leaves[0], b.anchor, receipt.Evidence{})
 	require.Error(t, err)
-	_, err = receipt.NewStatement(b.leaves[0], proof, nil)
+	_, err = receipt.NewStatement(b.leaves[0], proof, nil, receipt.Evidence{})
 	require.ErrorIs(t, err, reading.ErrMalformed)
+	_, err = receipt.NewStatement(b.leaves[0], proof, b.anchor, receipt.Evidence{Envelope: make([]byte, receipt.MaxEvidenceSize)})
+	require.ErrorIs(t, err, reading.ErrTooLarge)
 }
 
 func FuzzParseStatement(f *testing.F) {
 	b := testBatch(f)
 	f.Add(b.statement(f, 0))
+	f.Add(b.witnessed(f, 1, someEvidence()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := receipt.ParseStatement(data)
 		if err != nil {
@@ -297,11 +318,11 @@ func Example() {
 	fmt.Println("device signed it:", s.VerifyReading(b.device.Key()) == nil)
 	fmt.Println("stream put it in the batch:", s.VerifyReceipt(b.stream.Key()) == nil)
 	fmt.Println("batch is the anchored one:", s.VerifyAnchor() == nil)
-	fmt.Printf("%s, reading %d, batch %d, block %d\n", s.Reading.Claims().Device,
-		s.Reading.Claims().Sequence, s.Receipt.Claims.Number, s.Receipt.Claims.Block)
+	fmt.Printf("%s, reading %d, batch %d of %s\n", s.Reading.Claims().Device,
+		s.Reading.Claims().Sequence, s.Receipt.Claims.Number, s.Receipt.Claims.Stream)
 	// Output:
 	// device signed it: true
 	// stream put it in the batch: true
 	// batch is the anchored one: true
-	// pump-7, reading 2, batch 3, block 42
+	// Org1MSP/pump-7, reading 2, batch 3 of Org1MSP/bridge-1
 }

@@ -26,6 +26,12 @@ func (f *Fields) Done() error {
 	return f.err
 }
 
+// Has reports whether the map holds the label.
+func (f *Fields) Has(label int64) bool {
+	_, err := f.m.Get(label)
+	return err == nil
+}
+
 // Uint reads an unsigned integer.
 func (f *Fields) Uint(label int64) uint64 { return field(f, label, Item.Uint) }
 

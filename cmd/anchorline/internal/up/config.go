@@ -60,5 +60,7 @@ func (c Config) Validate() error {
 }
 
 func (c Config) bridge(dir, stream string, broker mqtt.Broker) bridge.Config {
-	return bridge.Config{Dir: dir, Stream: stream, Broker: broker, Linger: c.Linger, MaxBatch: c.MaxBatch}
+	cfg := bridge.Default()
+	cfg.Dir, cfg.Stream, cfg.Broker, cfg.Linger, cfg.MaxBatch = dir, stream, broker, c.Linger, c.MaxBatch
+	return cfg
 }

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // hints are the commands to try next, ready to be copied into another terminal.
 func (w *world) hints() string {
-	sim := w.fleet.IDs()[0]
+	sim := name.New(w.profile.MSPID, w.fleet.IDs()[0])
+	statement, trust := w.path("statements", sim.ID+".cose"), w.path(trustFile)
 	profile := w.cfg.Fabric
 	if profile == "" {
 		profile = w.path("profile.json")
@@ -27,37 +29,37 @@ func (w *world) hints() string {
 			fmt.Fprintf(&b, "  %s\n", l)
 		}
 	}
-	fmt.Fprintf(&b, "\nAnchorline is up: broker %s, ledger %s at %s, stream %s, data in %s\n", w.broker.URL, w.profile.Ledger(), w.profile.Endpoint, w.names.Stream, w.cfg.Data)
+	fmt.Fprintf(&b, "\nAnchorline is up: broker %s, ledger %s at %s, stream %s, data in %s\n", w.broker.URL, w.profile.Ledger(), w.profile.Endpoint, w.stream(), w.cfg.Data)
 	b.WriteString("Try in another terminal:\n\n")
 	section("be a device: make a key, register it, publish a reading, verify its receipt",
 		run("device new kitchen"),
 		run("device register kitchen --profile %s", profile),
-		run("device publish kitchen --broker %s --pins %s --name temperature --unit Cel --value 21.5", w.broker.URL, w.path("pins.json")))
+		run("device publish kitchen --broker %s --ledger %s --name temperature --unit Cel --value 21.5", w.broker.URL, profile))
 	section("send garbage: it is quarantined, and disturbs nothing",
 		"echo garbage | "+run("device publish %s --raw --broker %s", sim, w.broker.URL))
 	if u, err := url.Parse(w.broker.URL); err == nil {
 		section("the same with mosquitto's client",
 			fmt.Sprintf("mosquitto_pub -h %s -p %s -q 1 -t %s -m garbage", u.Hostname(), u.Port(), mqtt.ReadingsTopic(sim)))
 	}
-	section("verify a reading's statement offline, and against the ledger",
-		run("audit verify %s --pins %s", w.path("statements", sim+".cose"), w.path("pins.json")),
-		run("audit verify %s --ledger %s", w.path("statements", sim+".cose"), profile))
+	section("verify a reading's statement offline, and with what the organisations attest now",
+		run("audit verify %s --trust %s", statement, trust),
+		run("audit verify %s --trust %s --ledger %s", statement, trust, profile))
 	section("ask the chaincode; the same with Fabric's own client (FABRIC_CFG_PATH is the config folder of its release)",
 		run("device show %s --profile %s", sim, profile),
 		w.peerQuery(sim))
 	if w.apiURL != "" {
 		section("ask the ledger over HTTP",
-			"curl "+w.apiURL+"/v1/devices/"+sim,
-			fmt.Sprintf("curl -H 'Content-Type: application/cose' --data-binary @%s %s/v1/statements/verify", w.path("statements", sim+".cose"), w.apiURL))
+			fmt.Sprintf("curl %s/v1/devices/%s", w.apiURL, sim),
+			fmt.Sprintf("curl -H 'Content-Type: application/cose' --data-binary @%s %s/v1/statements/verify", statement, w.apiURL))
 	}
 	section("derive every root again from the archive, and compare it with the ledger",
-		run("audit archive --archive %s --stream %s --profile %s", w.path("bridge", "archive"), w.names.Stream, profile))
+		run("audit archive --archive %s --stream %s --profile %s", w.path("bridge", "archive"), w.stream(), profile))
 	b.WriteString("\n")
 	return b.String()
 }
 
 // peerQuery is the command with which Fabric's peer CLI asks for a device.
-func (w *world) peerQuery(device string) string {
+func (w *world) peerQuery(device name.Name) string {
 	p := w.profile
 	return fmt.Sprintf("CORE_PEER_LOCALMSPID=%s CORE_PEER_MSPCONFIGPATH=%s CORE_PEER_ADDRESS=%s CORE_PEER_TLS_ENABLED=true CORE_PEER_TLS_ROOTCERT_FILE=%s"+
 		` peer chaincode query -C %s -n %s -c '{"function":"devices:Get","Args":["%s"]}'`,

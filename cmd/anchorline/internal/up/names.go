@@ -13,8 +13,8 @@ import (
 	"github.com/anchorline/anchorline/internal/durable"
 )
 
-// names are what a data folder calls itself on the ledger. On a network of others they carry a
-// random part, since ids are unique there.
+// names are the ids of a data folder's stream and devices. On a network of others they carry a random
+// part, since an organisation may run several of us there.
 type names struct {
 	Stream string `json:"stream"`
 	Prefix string `json:"prefix"`

@@ -45,7 +45,7 @@ func (w *world) report(ctx context.Context, began time.Time) (Report, error) {
 		Published: tally.Published, Received: status.Received, Accepted: status.Accepted, Duplicates: status.Duplicates,
 		Quarantined: map[string]uint64{}, Anchored: status.Anchored, Pending: status.Pending(), Batches: status.Batches,
 		Gaps: status.Gaps, ReceiptsVerified: tally.Verified, DurationSeconds: time.Since(began).Round(time.Millisecond).Seconds(),
-		Devices: w.fleet.Size(), Stream: w.names.Stream, Ledger: w.profile.Ledger(), Broker: w.broker.URL,
+		Devices: w.fleet.Size(), Stream: w.stream().String(), Ledger: w.profile.Ledger(), Broker: w.broker.URL,
 	}
 	for reason, n := range status.Quarantined {
 		r.Quarantined[reason] = n

@@ -62,8 +62,8 @@ func (w *world) lastReceipt() string {
 		return "none yet"
 	}
 	c := w.latest.Receipt.Claims
-	return fmt.Sprintf("%s reading %d: %d of %d in batch %d, block %d, transaction %x…",
-		w.latestID, w.latest.Sequence, w.latest.Receipt.Index+1, w.latest.Receipt.Size, c.Number, c.Block, c.Transaction[:6])
+	return fmt.Sprintf("%s/%s reading %d: %d of %d in batch %d, transaction %x…",
+		w.profile.MSPID, w.latestID, w.latest.Sequence, w.latest.Receipt.Index+1, w.latest.Receipt.Size, c.Number, c.Transaction[:6])
 }
 
 // logEvery is how often a line is logged where no terminal is.
@@ -164,6 +164,7 @@ func (p panel) View() tea.View {
 	rows := []string{
 		title.Render("Anchorline") + fmt.Sprintf("  %s, Ctrl-C to stop", s.at.Sub(p.began).Truncate(time.Second)),
 		"",
+		row("stream", "%s", s.Stream),
 		row("devices", "%d, broker %s", s.Devices, link),
 		row("readings", "%d accepted, %.1f/s, %d pending", s.Accepted, p.rate, s.Pending),
 		row("batches", "%d, %d readings anchored", s.Batches, s.Anchored),

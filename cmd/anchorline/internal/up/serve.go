@@ -26,7 +26,7 @@ func (w *world) startOps(ctx context.Context) error {
 		return nil
 	}
 	s, err := ops.Listen(ctx, ops.Config{
-		Listen: w.cfg.Ops, Dir: w.path("bridge"), Stream: w.names.Stream, Name: w.profile.Ledger(),
+		Listen: w.cfg.Ops, Dir: w.path("bridge"), Stream: w.stream(), Name: w.profile.Ledger(),
 	}, w.bridge, w.ledger, w.cfg.Logger)
 	if err != nil {
 		return err

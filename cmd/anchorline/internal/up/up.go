@@ -6,17 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/anchorline/anchorline/audit"
-	"github.com/anchorline/anchorline/chaincode/record"
-	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/device/simulator"
-	"github.com/anchorline/anchorline/internal/durable"
 )
 
 // Run brings everything up, lets the devices publish until ctx ends, the time is over or the
@@ -48,8 +41,8 @@ func (w *world) run(ctx context.Context, series *simulator.Series, began time.Ti
 	if err := w.awaitStream(ctx); err != nil {
 		return err
 	}
-	if err := w.writePins(ctx); err != nil {
-		return err
+	if err := w.writeTrust(ctx); err != nil {
+		return ignoreEnd(ctx, err)
 	}
 	fmt.Fprint(w.cfg.Out, w.hints())
 	watching, stopWatching := context.WithCancel(context.Background())
@@ -153,70 +146,10 @@ func (w *world) conclude(began time.Time, drained bool) error {
 	return r.balance()
 }
 
-// writePins writes what an auditor needs to verify the statements of this folder.
-func (w *world) writePins(ctx context.Context) error {
-	pins := audit.Pins{Ledger: w.profile.Ledger()}
-	var mu sync.Mutex
-	byID := map[string]record.Device{}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
-	for _, id := range w.fleet.IDs() {
-		g.Go(func() error {
-			d, err := w.ledger.Device(gctx, id)
-			mu.Lock()
-			defer mu.Unlock()
-			byID[id] = d
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return ignoreEnd(ctx, err)
-	}
-	for _, id := range w.fleet.IDs() {
-		pins.Devices = append(pins.Devices, byID[id])
-	}
-	s, err := w.ledger.Stream(ctx, w.names.Stream)
-	if err != nil {
-		return ignoreEnd(ctx, err)
-	}
-	pins.Streams = append(pins.Streams, s)
-	return writeJSON(w.path("pins.json"), pins)
-}
-
+// ignoreEnd forgets an error that comes of an interruption.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
-}
-
-// keepStatements keeps a statement of each device's latest proven reading on disk, to be looked
-// at and verified.
-func (w *world) keepStatements(ctx context.Context) {
-	tick := time.NewTicker(2 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			w.saveStatements()
-		}
-	}
-}
-
-func (w *world) saveStatements() {
-	w.mu.Lock()
-	due := w.verified
-	w.verified = map[string]device.Verified{}
-	w.mu.Unlock()
-	for id, v := range due {
-		data, err := w.bridge.Statement(id, v.Sequence)
-		if err == nil {
-			err = durable.WriteFile(w.path("statements", id+".cose"), data, 0o640)
-		}
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.cfg.Logger.Warn("statement not written", "device", id, "sequence", v.Sequence, "error", err)
-		}
-	}
 }

@@ -9,15 +9,18 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"github.com/anchorline/anchorline/audit/trust"
 	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/device"
 	"github.com/anchorline/anchorline/device/simulator"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/network/broker"
 	"github.com/anchorline/anchorline/network/devnet"
-	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A world is everything that up runs. Its parts are stopped in the reverse order.
@@ -31,13 +34,17 @@ type world struct {
 	bridge  *bridge.Bridge
 	fleet   *simulator.Fleet
 	apiURL  string // empty without an API
+	trust   trust.Trust
 
 	stops      []func() error
 	bridgeDone chan struct{}
 	bridgeErr  error
 
+	recordMu sync.Mutex
+	record   *record.Stream // our stream's, once it was asked for
+
 	mu       sync.Mutex
-	verified map[string]device.Verified // the latest by device, until their statements are written
+	verified map[string]device.Verified // the latest by device id, until their statements are written
 	latest   *device.Verified
 	latestID string
 }
@@ -144,7 +151,7 @@ func (w *world) startBroker(context.Context) error {
 		return nil
 	}
 	b, err := broker.Start(broker.Config{
-		Dir: w.path("broker"), Listen: w.cfg.Listen, Consumer: bridge.ClientID(w.names.Stream),
+		Dir: w.path("broker"), Listen: w.cfg.Listen, Consumer: bridge.ClientID(w.stream()),
 		Filter: mqtt.ReadingsFilter, Logger: w.cfg.Logger,
 	})
 	if err != nil {
@@ -176,19 +183,13 @@ func (w *world) startBridge(context.Context) error {
 }
 
 func (w *world) startFleet(ctx context.Context) error {
-	key := w.bridge.Key()
 	rate := w.cfg.Rate
 	if w.cfg.Replay != "" && !w.cfg.RateSet {
 		rate = 0
 	}
 	f, err := simulator.Open(simulator.Config{
-		Dir: w.path("devices"), Prefix: w.names.Prefix, Devices: w.cfg.Devices, Rate: rate, Broker: w.broker,
-		StreamKeys: func(stream string) []cose.Key {
-			if stream != w.names.Stream {
-				return nil
-			}
-			return []cose.Key{key}
-		},
+		Dir: w.path("devices"), Owner: w.profile.MSPID, Prefix: w.names.Prefix, Devices: w.cfg.Devices, Rate: rate, Broker: w.broker,
+		Streams:   w.streams,
 		OnReceipt: w.onReceipt,
 		Logger:    w.cfg.Logger,
 	})
@@ -201,6 +202,30 @@ func (w *world) startFleet(ctx context.Context) error {
 		return fmt.Errorf("register the simulated devices: %w", err)
 	}
 	return f.Connect()
+}
+
+// stream is the name of the stream that our bridge writes.
+func (w *world) stream() name.Name { return name.New(w.profile.MSPID, w.names.Stream) }
+
+// streams gives the devices the ledger's record of our stream, and of no other. It is asked for once:
+// while we run, nobody else replaces the key of a bridge.
+func (w *world) streams(stream name.Name) (record.Stream, bool) {
+	if stream != w.stream() {
+		return record.Stream{}, false
+	}
+	w.recordMu.Lock()
+	defer w.recordMu.Unlock()
+	if w.record == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		s, err := w.ledger.Stream(ctx, stream)
+		if err != nil {
+			w.cfg.Logger.Warn("the stream's record cannot be read; its receipts are refused and come again", "stream", stream, "error", err)
+			return record.Stream{}, false
+		}
+		w.record = &s
+	}
+	return *w.record, true
 }
 
 func (w *world) onReceipt(id string, v device.Verified) {

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package audit verifies a statement offline and says in plain words what that proves, for whom, and
+// what it does not. All that is trusted beforehand is a [trust.Trust]: the certificate authorities of
+// the channel's organisations and orderers, and how many organisations must vouch.
+//
+// A statement's bytes come in and a [Report] of checks goes out. What the evidence in it does not
+// cover is a check that was skipped, and said so. The package does no I/O, reads no clock, and keeps
+// nothing but certificates that it has verified before.
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/anchorline/anchorline/audit/trust"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/chaincode/standing"
+	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/receipt"
+)
+
+// A Verifier verifies statements. It is safe for concurrent use; one that is used for many statements
+// verifies each certificate once.
+type Verifier struct {
+	trust   *trust.Verifier
+	require Requirement
+	answers memo[signedAnswer]
+	blocks  memo[signedBlock]
+}
+
+// NewVerifier returns a verifier that trusts t and asks for what require says. Errors wrap
+// trust.ErrInvalid.
+func NewVerifier(t trust.Trust, require Requirement) (*Verifier, error) {
+	v, err := trust.NewVerifier(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{trust: v, require: require}, nil
+}
+
+// Trust returns what the verifier trusts.
+func (v *Verifier) Trust() trust.Trust { return v.trust.Trust() }
+
+// Verify verifies a statement. Evidence that was collected beside it, later perhaps, counts as if it
+// were in the statement. It never returns nil.
+func (v *Verifier) Verify(data []byte, beside ...receipt.Evidence) *Report {
+	r := &Report{EndorsedBy: []string{}, OrderedBy: []string{}, AttestedBy: []string{}, Reached: []Level{}}
+	s, err := receipt.ParseStatement(data)
+	if err != nil {
+		r.fail(StatementFormat, "%v", err)
+		return v.conclude(r, nil)
+	}
+	evidence := s.Evidence
+	for _, e := range beside {
+		evidence = merge(evidence, e)
+	}
+	r.describe(s, len(data))
+	j := &judgement{
+		v: v, r: r, s: s, evidence: evidence,
+		positions: map[string]standing.Position{}, last: map[string]string{},
+	}
+	j.anchor()
+	j.attestations()
+	j.transaction()
+	j.receipt()
+	j.reading()
+	j.repudiation()
+	return v.conclude(r, j)
+}
+
+// merge joins two pieces of evidence.
+func merge(a, b receipt.Evidence) receipt.Evidence {
+	if len(a.Envelope) == 0 {
+		a.Envelope = b.Envelope
+	}
+	a.Blocks = append(append([][]byte(nil), a.Blocks...), b.Blocks...)
+	a.Attestations = append(append([][]byte(nil), a.Attestations...), b.Attestations...)
+	return a
+}
+
+// describe notes what the statement says of itself.
+func (r *Report) describe(s *receipt.Statement, size int) {
+	claims, rec := s.Reading.Claims(), s.Receipt.Claims
+	r.Reading, r.Receipt = s.Reading, s.Receipt
+	r.Device, r.Sequence, r.Key = claims.Device, claims.Sequence, s.Reading.KeyID().String()
+	r.Stream, r.Number, r.Index, r.Size = rec.Stream, rec.Number, s.Receipt.Index, s.Receipt.Size
+	r.Ledger, r.Tx = rec.Ledger, hex.EncodeToString(rec.Transaction[:])
+	r.Clocks = Clocks{Device: claims.Time, Ledger: rec.LedgerTime}
+	r.pass(StatementFormat, "one Transparent Statement (RFC 9943) of %d bytes", size)
+}
+
+// judgement is the verification of one statement.
+type judgement struct {
+	v        *Verifier
+	r        *Report
+	s        *receipt.Statement
+	evidence receipt.Evidence
+
+	// What enough organisations attest, nil where nothing is attested.
+	device    *record.Device
+	stream    *record.Stream
+	entry     *record.AnchorEntry
+	reports   []record.EquivocationReport
+	positions map[string]standing.Position
+	// last names, for the transaction of each change that a record tells, that of its last change.
+	last map[string]string
+}
+
+// at is the moment of the anchor's transaction.
+func (j *judgement) at() record.Moment { return record.Moment{Time: j.r.Clocks.Ledger, Tx: j.r.Tx} }
+
+// order tells the position of a transaction. Where only that of a record's last change is known, and
+// that is before the anchor, it stands for the record's earlier changes too: they are before it.
+func (j *judgement) order(tx string) (standing.Position, bool) {
+	if p, known := j.positions[tx]; known {
+		return p, true
+	}
+	last, changed := j.positions[j.last[tx]]
+	anchor, anchored := j.positions[j.r.Tx]
+	if changed && anchored && last.Before(anchor) {
+		return last, true
+	}
+	return standing.Position{}, false
+}
+
+// changed notes the changes that a record tells.
+func (j *judgement) changed(changes []record.Moment, last string) {
+	for _, c := range changes {
+		j.last[c.Tx] = last
+	}
+}
+
+// anchor compares the anchor in the statement with the receipt, and the path with the anchor.
+func (j *judgement) anchor() {
+	r, claims := j.r, j.s.Receipt.Claims
+	if sum := sha256.Sum256(j.s.Anchor); sum != claims.Anchor {
+		r.fail(AnchorHash, "the anchor in the statement has hash %x, the receipt names %x", sum, claims.Anchor)
+		r.skip([]ID{AnchorContent, InclusionPath}, "the anchor is not the one that the receipt names")
+		return
+	}
+	a, err := record.ParseAnchor(j.s.Anchor)
+	if err != nil {
+		r.fail(AnchorHash, "%v", err)
+		r.skip([]ID{AnchorContent, InclusionPath}, "the anchor cannot be read")
+		return
+	}
+	r.Anchor, r.Clocks.Bridge = a, a.BridgeTime
+	r.pass(AnchorHash, "anchor %x", claims.Anchor)
+	if a.Stream != claims.Stream || a.Number != claims.Number {
+		r.fail(AnchorContent, "the anchor is of batch %d of stream %s, the receipt of batch %d of stream %s", a.Number, a.Stream, claims.Number, claims.Stream)
+	} else {
+		r.pass(AnchorContent, "batch %d of stream %s, %d readings", a.Number, a.Stream, a.Size)
+	}
+	root, err := j.s.Root()
+	switch {
+	case err != nil:
+		r.fail(InclusionPath, "%v", err)
+	case a.Size != j.s.Receipt.Size:
+		r.fail(InclusionPath, "the anchor is of %d readings, the receipt's path of %d", a.Size, j.s.Receipt.Size)
+	case a.Root != root.String():
+		r.fail(InclusionPath, "reading and path lead to root %s, the anchor's is %s", root, a.Root)
+	default:
+		r.pass(InclusionPath, "the reading is number %d of %d in the batch", j.s.Receipt.Index+1, a.Size)
+	}
+}
+
+// receipt judges the stream's signature over the batch.
+func (j *judgement) receipt() {
+	r, claims := j.r, j.s.Receipt.Claims
+	if want := j.v.Trust().Ledger; claims.Ledger != want {
+		r.fail(ReceiptLedger, "the receipt is of ledger %s, trusted is %s", claims.Ledger, want)
+	} else {
+		r.pass(ReceiptLedger, "ledger %s", want)
+	}
+	if j.stream == nil {
+		r.skip([]ID{ReceiptKey, ReceiptSignature, ReceiptStanding}, "no attestation holds the record of stream %s", claims.Stream)
+		return
+	}
+	id := j.s.Receipt.KeyID.String()
+	key, err := registeredKey(j.stream.Keys, id)
+	if err != nil {
+		r.fail(ReceiptKey, "stream %s: %v", claims.Stream, err)
+		r.skip([]ID{ReceiptSignature, ReceiptStanding}, "the key is not the stream's")
+		return
+	}
+	r.pass(ReceiptKey, "%s key %s of stream %s", key.Algorithm(), id, claims.Stream)
+	if j.r.Check(AnchorHash).Outcome == Failed || j.r.Check(InclusionPath).Outcome == Failed {
+		r.skip([]ID{ReceiptSignature}, "the root that the receipt signs is not known")
+	} else if err := j.s.Receipt.Verify(key, j.s.Reading.Bytes()); err != nil {
+		r.fail(ReceiptSignature, "%v", err)
+	} else {
+		r.pass(ReceiptSignature, "stream %s signed that the reading is in its batch %d", claims.Stream, claims.Number)
+	}
+	if v := standing.Stream(*j.stream, id, j.at(), j.order); v.Stood() {
+		r.pass(ReceiptStanding, "%s", v.Detail)
+	} else {
+		r.fail(ReceiptStanding, "%s", v.Detail)
+	}
+}
+
+// reading judges the device's signature, and whether the device's word counted at that time.
+func (j *judgement) reading() {
+	r := j.r
+	if j.device == nil {
+		r.skip([]ID{ReadingKey, ReadingSignature, ReadingStanding}, "no attestation holds the record of device %s as of this batch or later", r.Device)
+		return
+	}
+	key, err := registeredKey(j.device.Keys, r.Key)
+	if err != nil {
+		r.fail(ReadingKey, "device %s: %v", r.Device, err)
+		r.skip([]ID{ReadingSignature, ReadingStanding}, "the key is not the device's")
+		return
+	}
+	r.pass(ReadingKey, "%s key %s of device %s", key.Algorithm(), r.Key, r.Device)
+	if err := j.s.Reading.Verify(key); err != nil {
+		r.fail(ReadingSignature, "%v", err)
+	} else {
+		r.pass(ReadingSignature, "the holder of key %s signed exactly these %d bytes as reading %d", r.Key, len(j.s.Reading.Payload()), r.Sequence)
+	}
+	v := standing.Device(*j.device, r.Key, j.at(), j.order)
+	r.Standing = &v
+	if v.Stood() {
+		r.pass(ReadingStanding, "%s", v.Detail)
+	} else {
+		r.fail(ReadingStanding, "%s", v.Detail)
+	}
+}
+
+// repudiation looks for what was said later against key, device, stream or batch.
+func (j *judgement) repudiation() {
+	r := j.r
+	for _, e := range j.reports {
+		if e.Stream == r.Stream && e.Number == r.Number {
+			r.fail(Repudiated, "evidence against batch %d of stream %s is on the ledger (%s, reported by %s at %s)",
+				e.Number, e.Stream, e.Contradiction, e.By, clock(e.Reported.Time))
+		}
+	}
+	var verdicts []standing.Verdict
+	if j.device != nil {
+		verdicts = append(verdicts, standing.Device(*j.device, r.Key, j.at(), j.order))
+	}
+	if j.stream != nil {
+		verdicts = append(verdicts, standing.Stream(*j.stream, j.s.Receipt.KeyID.String(), j.at(), j.order))
+	}
+	for _, v := range verdicts {
+		if v.Stood() && v.Repudiated != nil {
+			r.fail(Repudiated, "valid when anchored; repudiated by %s at %s, since %s: %s",
+				v.Repudiated.By, clock(v.Repudiated.At.Time), clock(v.Repudiated.Since), v.Repudiated.Reason)
+		}
+	}
+	switch {
+	case r.Check(Repudiated).Outcome == Failed:
+	case len(verdicts) < 2:
+		r.skip([]ID{Repudiated}, "no attestation holds the records of both device and stream")
+	default:
+		r.pass(Repudiated, "nobody disowned key, device or batch as of %s", r.AsOf)
+	}
+}
+
+// registeredKey finds a key of a record by its id.
+func registeredKey(keys []record.Key, id string) (cose.Key, error) {
+	stored, known := record.FindKey(keys, id)
+	if !known {
+		return cose.Key{}, fmt.Errorf("key %s was never registered", id)
+	}
+	key, err := cose.ParseKeyText(stored.Public)
+	if err == nil && key.ID().String() != id {
+		err = fmt.Errorf("key %s has thumbprint %s", id, key.ID())
+	}
+	return key, err
+}
