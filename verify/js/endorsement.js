@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * What the endorsed transaction of an anchor and an attestation have in common: endorsers that
+ * answered a proposal, and the ledger's entry of an anchor.
+ * @module
+ */
+
+import { FormatError, equal, utf8 } from './bytes.js';
+import { answersProposal } from './fabric.js';
+import { canonical } from './json.js';
+import { Identity } from './msp.js';
+
+/**
+ * The organisations whose peers endorsed an action. Each endorsement that is given has to hold.
+ * @param {import('./fabric.js').Action} action
+ * @param {import('./trust.js').Trust} trust
+ * @returns {Promise<string[]>} MSP IDs, sorted
+ */
+export async function endorsersOf(action, trust) {
+  const organisations = new Set();
+  for (const { endorser, signature } of action.endorsements) {
+    const identity = Identity.parse(endorser);
+    const organisation = trust.organisations.find(({ mspId }) => mspId === identity.mspId);
+    if (!organisation) throw new FormatError(`an endorser is of ${identity.mspId}, which is not pinned`);
+    const refusal = await organisation.nodeRefusal(identity);
+    if (refusal) throw new FormatError(`an endorser of ${identity.mspId} ${refusal}`);
+    if (!(await identity.verify(signature, action.signed, endorser))) {
+      throw new FormatError(`an endorser of ${identity.mspId} did not sign this answer`);
+    }
+    organisations.add(identity.mspId);
+  }
+  return [...organisations].sort();
+}
+
+/**
+ * Says who signed, and throws when they are too few.
+ * @param {string[]} organisations
+ * @param {number} least
+ * @param {import('./trust.js').Trust} trust
+ */
+export function describe(organisations, least, trust) {
+  if (organisations.length < least) {
+    throw new FormatError(`signed by ${organisations.length} organisations (${organisations.join(', ')}), ${least} are asked for`);
+  }
+  const roles = trust.organisations.filter(({ mspId, unit }) => unit === '' && organisations.includes(mspId));
+  const doubt = roles.length ? `; ${roles.map(({ mspId }) => mspId).join(', ')} tells peers and other identities not apart` : '';
+  return `signed by peers of ${organisations.join(', ')}${doubt}`;
+}
+
+/** @param {import('./fabric.js').Transaction} tx */
+export async function checkProposal(tx) {
+  if (!(await answersProposal(tx))) throw new FormatError('the endorsers answered another proposal');
+  return 'the endorsers answered this proposal';
+}
+
+/**
+ * Checks that the ledger's entry of an anchor is what the statement says.
+ * @param {import('./record.js').Entry} entry
+ * @param {import('./statement.js').Statement} statement whose anchor has the hash that the receipt names
+ */
+export function checkEntry(entry, { anchor: bytes, receipt }) {
+  const { anchor, hash, txId, ledgerTime } = entry;
+  if (hash !== receipt.anchor) throw new FormatError(`the entry is of anchor ${hash}, the receipt of ${receipt.anchor}`);
+  if (!equal(utf8(canonical(anchor)), bytes)) throw new FormatError('the entry holds another anchor than its hash is of');
+  if (anchor.stream !== receipt.stream || anchor.number !== receipt.number) throw new FormatError(`the entry is of batch ${anchor.number} of ${anchor.stream}`);
+  if (txId !== receipt.transaction) throw new FormatError(`the entry is of transaction ${txId}, the receipt of ${receipt.transaction}`);
+  if (ledgerTime !== receipt.time) throw new FormatError(`the entry is of ${ledgerTime}, the receipt says ${receipt.time}`);
+}

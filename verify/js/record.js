@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The records of the ledger that an attestation carries, and the attestation itself. Fields that
+ * the judgement rests on are checked; a record may hold more.
+ * @module
+ */
+
+import { checkAnchor } from './anchor.js';
+import { FormatError } from './bytes.js';
+import { parseCanonical, parseJson } from './json.js';
+import * as shape from './shape.js';
+
+/** @typedef {{time: number, tx: string}} Moment a change on the ledger */
+
+/**
+ * @typedef {object} Key
+ * @property {string} id
+ * @property {string} algorithm
+ * @property {string} public COSE_Key in base64url
+ * @property {Moment} from
+ * @property {Moment} [until]
+ * @property {string} [reason]
+ * @property {number} [compromisedSince]
+ */
+
+/**
+ * @typedef {object} Device
+ * @property {string} id
+ * @property {string} owner
+ * @property {string} status
+ * @property {string} [statusReason]
+ * @property {Key[]} keys
+ * @property {{from: Moment, until?: Moment}[]} [suspensions]
+ * @property {Moment} registered
+ * @property {Moment} [revoked]
+ * @property {Moment} [transferred]
+ * @property {string} [transferredTo]
+ * @property {number} [compromisedSince]
+ */
+
+/**
+ * @typedef {object} Stream
+ * @property {string} id
+ * @property {string} owner
+ * @property {string} bridge
+ * @property {Key[]} keys
+ * @property {Moment} opened
+ */
+
+/** @typedef {{anchor: import('./anchor.js').Anchor, hash: string, txId: string, ledgerTime: number, creator: string}} Entry */
+
+/**
+ * @typedef {object} Attestation
+ * @property {string} ledger
+ * @property {string} nonce
+ * @property {Stream} stream
+ * @property {{number: number, hash: string}} head
+ * @property {Entry[]} anchors
+ * @property {Device[]} devices
+ * @property {any[]} equivocations
+ */
+
+/**
+ * @param {Record<string, shape.Check>} required
+ * @param {Record<string, shape.Check>} [optional]
+ * @returns {shape.Check}
+ */
+function open(required, optional = {}) {
+  return (value, at) => {
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new FormatError(`${at}: must be an object`);
+    const known = { ...optional, ...required };
+    const present = Object.entries(value).filter(([name]) => Object.hasOwn(known, name));
+    shape.object(required, optional)(Object.fromEntries(present), at);
+  };
+}
+
+const moment = shape.object({ time: shape.number(), tx: shape.text });
+const key = open(
+  { id: shape.matching(/^[0-9a-f]{16}$/, 'a key id'), algorithm: shape.text, public: shape.text, from: moment },
+  { until: moment, reason: shape.text, compromisedSince: shape.number() },
+);
+const owned = { version: shape.oneOf(1), id: shape.id, owner: shape.mspId, keys: shape.list(key) };
+const device = open({ ...owned, type: shape.oneOf('device'), status: shape.text, registered: moment }, {
+  statusReason: shape.text,
+  suspensions: shape.list(open({ from: moment }, { until: moment })),
+  revoked: moment,
+  transferred: moment,
+  transferredTo: shape.name,
+  compromisedSince: shape.number(),
+});
+const stream = open({ ...owned, type: shape.oneOf('stream'), bridge: shape.hash, opened: moment });
+const head = open({ type: shape.oneOf('head'), version: shape.oneOf(1), stream: shape.name, number: shape.number(), hash: shape.hash });
+const entry = open({
+  type: shape.oneOf('anchor-entry'),
+  version: shape.oneOf(1),
+  anchor: checkAnchor,
+  hash: shape.hash,
+  txId: shape.hash,
+  ledgerTime: shape.number(),
+  creator: shape.mspId,
+});
+const attestation = shape.object({
+  type: shape.oneOf('attestation'),
+  version: shape.oneOf(1),
+  ledger: shape.ledger,
+  nonce: shape.hash,
+  stream,
+  head,
+  anchors: shape.list(entry),
+  devices: shape.list(device),
+  equivocations: shape.list(open({ type: shape.oneOf('equivocation'), stream: shape.name, number: shape.number() })),
+});
+const request = shape.object({
+  stream: shape.name,
+  from: shape.number(),
+  to: shape.number(),
+  devices: shape.list(shape.name),
+  nonce: shape.hash,
+});
+
+/**
+ * @param {Uint8Array} bytes an anchor entry as the ledger stores it
+ * @returns {Entry}
+ */
+export function parseEntry(bytes) {
+  const value = parseCanonical(bytes);
+  entry(value, '');
+  return value;
+}
+
+/**
+ * @param {Uint8Array} bytes the request of an attestation
+ * @returns {{stream: string, from: number, to: number, devices: string[], nonce: string}}
+ */
+export function parseRequest(bytes) {
+  const value = parseJson(bytes);
+  request(value, 'request');
+  return value;
+}
+
+/**
+ * @param {Uint8Array} bytes the answer
+ * @returns {Attestation}
+ */
+export function parseAttestation(bytes) {
+  const value = parseCanonical(bytes);
+  attestation(value, '');
+  return value;
+}
+
+/** @param {Device | Stream} record */
+export function nameOf(record) {
+  return `${record.owner}/${record.id}`;
+}
