@@ -29,8 +29,8 @@ export async function checkAttested(context) {
   let all = [];
   await checks.make('attested.transaction', ['statement.format', '?receipt.ledger'], async () => {
     if (statement.evidence.attestations.length === 0) throw new Missing('the statement holds no attestation');
-    all = statement.evidence.attestations.map(parseTransaction);
-    for (const tx of all) await checkCall(tx, trust.ledger, 'anchors:Attest');
+    all = await Promise.all(statement.evidence.attestations.map(parseTransaction));
+    for (const tx of all) checkCall(tx, trust.ledger, 'anchors:Attest');
     return `${all.length} endorsed ${all.length === 1 ? 'question' : 'questions'} to ${trust.ledger}`;
   });
   await checks.make('attested.proposal', ['attested.transaction'], async () => {

@@ -10,53 +10,65 @@
 
 import { FormatError, equal, sha256, toHex } from './bytes.js';
 import { encodeDer, encodeUnsigned } from './der.js';
+import { parseHeader } from './fabric.js';
+import * as messages from './messages.js';
 import { Identity } from './msp.js';
-import { Message, isExactly } from './protobuf.js';
+import { decode } from './protobuf.js';
 
 /**
  * @typedef {object} Block
- * @property {bigint} number
+ * @property {number} number
  * @property {Uint8Array} previousHash
  * @property {Uint8Array} dataHash
  * @property {Uint8Array[]} envelopes
- * @property {Message} signatures the metadata that orderers sign, and their signatures
+ * @property {(string | null)[]} ids of the transactions; null for what is no endorsed one
+ * @property {Uint8Array} value that the orderers sign with the header
+ * @property {Uint8Array[]} signatures common.MetadataSignature
+ * @property {number} configuration number of the configuration block in force, as the orderers say
  */
 
 /**
  * Reads a block and checks that its header is that of its transactions. That their bytes are
  * one after another under one hash says nothing of where one ends, so each must be an envelope
  * in its one encoding.
- * @param {Uint8Array} bytes common.Block
+ * @param {Uint8Array} bytes common.Block with its signatures as the only metadata
+ * @param {string} channel that each transaction has to be of
  * @returns {Promise<Block>}
  * @throws {FormatError}
  */
-export async function parseBlock(bytes) {
-  const message = new Message(bytes);
-  const header = message.message(1);
-  const block = {
-    number: header.uint(1),
-    previousHash: header.bytes(2),
-    dataHash: header.bytes(3),
-    envelopes: message.message(2).list(1),
-    signatures: new Message(message.message(3).list(1)[0] ?? new Uint8Array(0)),
-  };
-  if (block.number > BigInt(Number.MAX_SAFE_INTEGER)) throw new FormatError('block number beyond 2^53-1');
-  if (block.envelopes.length === 0) throw new FormatError(`block ${block.number} is empty`);
-  block.envelopes.forEach((envelope, i) => checkEnvelope(envelope, `transaction ${i} of block ${block.number}`));
-  if (!equal(block.dataHash, await sha256(...block.envelopes))) {
-    throw new FormatError(`block ${block.number} does not hold the transactions whose hash is in its header`);
+export async function parseBlock(bytes, channel) {
+  const { header, data, metadata } = decode(bytes, messages.BLOCK);
+  if (!header || !data || data.envelopes.length === 0) throw new FormatError('the block has no header or no transaction');
+  if (metadata?.entries.length !== 1) throw new FormatError(`block ${header.number} has other metadata than the signatures`);
+  const { value, signatures } = decode(metadata.entries[0], messages.METADATA);
+  const { envelopes } = data;
+  if (!equal(header.dataHash, await sha256(...envelopes))) {
+    throw new FormatError(`block ${header.number} does not hold the transactions whose hash is in its header`);
   }
-  return block;
+  const ids = [];
+  for (const [i, envelope] of envelopes.entries()) {
+    const { payload, signature } = decode(envelope, messages.ENVELOPE);
+    if (payload.length === 0 || (signature.length === 0 && envelopes.length > 1)) throw new FormatError(`transaction ${i} of block ${header.number} is not signed`);
+    ids.push(await idOf(payload, channel));
+  }
+  const configuration = decode(value, messages.ORDERER_METADATA).lastConfig?.index ?? 0;
+  return { ...header, envelopes, ids, value, signatures, configuration };
 }
 
 /**
- * @param {Uint8Array} bytes
- * @param {string} what
+ * @param {Uint8Array} payload
+ * @param {string} channel
+ * @returns {Promise<string | null>}
  */
-function checkEnvelope(bytes, what) {
-  const envelope = new Message(bytes);
-  const filled = envelope.bytes(1).length > 0 && envelope.bytes(2).length > 0;
-  if (!filled || !isExactly(bytes, envelope, [1, 2])) throw new FormatError(`${what} is not an envelope in its one encoding`);
+async function idOf(payload, channel) {
+  let header;
+  try {
+    header = await parseHeader(payload);
+  } catch {
+    return null; // others may have written it in another encoding; it is none of ours
+  }
+  if (header.channel !== channel) throw new FormatError(`the block is of channel ${header.channel}, not of ${channel}`);
+  return header.chaincode !== '' && header.statedId === header.txId ? header.txId : null;
 }
 
 /**
@@ -65,74 +77,51 @@ function checkEnvelope(bytes, what) {
  * @returns {Uint8Array}
  */
 export function headerBytes({ number, previousHash, dataHash }) {
-  return encodeDer(0x30, encodeUnsigned(number), encodeDer(0x04, previousHash), encodeDer(0x04, dataHash));
+  return encodeDer(0x30, encodeUnsigned(BigInt(number)), encodeDer(0x04, previousHash), encodeDer(0x04, dataHash));
 }
 
 /**
- * The orderers that signed a block, each once.
+ * The orderers that signed a block, each once, and why signatures of others do not count.
  * @param {Block} block
  * @param {import('./trust.js').Orderers} orderers
- * @returns {Promise<{signers: string[], refusals: string[]}>} why others do not count
+ * @returns {Promise<{signers: string[], refusals: string[]}>}
  */
 export async function orderersOf(block, orderers) {
   const header = headerBytes(block);
   /** @type {Map<string, string>} */
   const signers = new Map();
   const refusals = [];
-  for (const bytes of block.signatures.list(2)) {
-    const signature = new Message(bytes);
+  for (const bytes of block.signatures) {
     try {
-      const { identity, covered, label } = signerOf(signature, orderers);
-      const refusal = await refusalOf(identity, orderers);
-      if (refusal) throw new FormatError(`${label} ${refusal}`);
-      const valid = await identity.verify(signature.bytes(2), block.signatures.bytes(1), covered, header);
-      if (!valid) throw new FormatError(`${label} did not sign this block`);
-      signers.set(`${identity.mspId}/${toHex(await sha256(identity.certificate.tbs.raw))}`, label);
+      const { signature, ...headers } = decode(bytes, messages.METADATA_SIGNATURE);
+      const { identity, covered, label } = await signerOf(headers, orderers);
+      if (!(await identity.verify(signature, block.value, covered, header))) throw new FormatError(`${label} did not sign this block`);
+      signers.set(toHex(await sha256(identity.certificate.tbs.raw)), label);
     } catch (error) {
-      refusals.push(error.message);
+      refusals.push(error instanceof Error ? error.message : String(error));
     }
   }
-  return { signers: [...signers.values()], refusals };
+  return { signers: [...signers.values()].sort(), refusals };
 }
 
 /**
- * @param {Message} signature common.MetadataSignature
+ * @param {Record<string, any>} headers of a common.MetadataSignature
  * @param {import('./trust.js').Orderers} orderers
- * @returns {{identity: Identity, covered: Uint8Array, label: string}}
+ * @returns {Promise<{identity: Identity, covered: Uint8Array, label: string}>}
  */
-function signerOf(signature, orderers) {
-  const [signatureHeader, identifierHeader] = [signature.bytes(1), signature.bytes(3)];
-  if (orderers.consensus === 'BFT' && signatureHeader.length === 0 && identifierHeader.length > 0) {
-    const id = new Message(identifierHeader).number(1);
-    const consenter = orderers.consenters.find((known) => known.id === id);
-    if (!consenter) throw new FormatError(`consenter ${id} is not pinned`);
-    return { identity: consenter.identity, covered: identifierHeader, label: `consenter ${id} of ${consenter.identity.mspId}` };
+async function signerOf({ signatureHeader, identifierHeader }, orderers) {
+  if (orderers.consensus === 'BFT') {
+    if (signatureHeader.length > 0) throw new FormatError('a BFT orderer signs with its number, not with its certificate');
+    const { identifier } = decode(identifierHeader, messages.IDENTIFIER_HEADER);
+    const consenter = orderers.consenters.find(({ id }) => id === identifier);
+    if (!consenter) throw new FormatError(`consenter ${identifier} is not pinned`);
+    return { identity: consenter.identity, covered: identifierHeader, label: `consenter ${identifier} of ${consenter.identity.mspId}` };
   }
-  const identity = Identity.parse(new Message(signatureHeader).bytes(1));
+  if (identifierHeader.length > 0) throw new FormatError('a Raft orderer signs with its certificate, not with a number');
+  const identity = Identity.parse(decode(signatureHeader, messages.SIGNATURE_HEADER).creator);
+  const organisation = orderers.organisations.find(({ mspId }) => mspId === identity.mspId);
+  if (!organisation) throw new FormatError(`${identity.mspId} is no pinned orderer organisation`);
+  const refusal = await organisation.nodeRefusal(identity);
+  if (refusal) throw new FormatError(`an orderer of ${identity.mspId} ${refusal}`);
   return { identity, covered: signatureHeader, label: `an orderer of ${identity.mspId}` };
 }
-
-/**
- * Why an identity is no orderer whose signature counts, or null.
- * @param {Identity} identity
- * @param {import('./trust.js').Orderers} orderers
- * @returns {Promise<string | null>}
- */
-async function refusalOf(identity, orderers) {
-  const organisation = orderers.organisations.find(({ mspId }) => mspId === identity.mspId);
-  if (!organisation) return 'is of no pinned orderer organisation';
-  if (orderers.consensus !== 'BFT') return organisation.nodeRefusal(identity);
-  if (!orderers.consenters.some((consenter) => consenter.identity.isSame(identity))) return 'is no pinned consenter';
-  return organisation.refusal(identity);
-}
-
-/**
- * Where each transaction of a block stands, by its bytes.
- * @param {Block} block
- * @param {Uint8Array} envelope
- * @returns {number} -1 when the block does not hold it
- */
-export function indexOf(block, envelope) {
-  return block.envelopes.findIndex((bytes) => equal(bytes, envelope));
-}
-

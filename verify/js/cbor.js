@@ -61,10 +61,13 @@ export class CborMap {
 }
 
 class Decoder {
-  /** @param {Uint8Array} data */
-  constructor(data) {
+  /**
+   * @param {Uint8Array} data
+   * @param {boolean} anyOrder
+   */
+  constructor(data, anyOrder) {
     this.data = data;
-    this.view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.anyOrder = anyOrder;
     this.at = 0;
   }
 
@@ -133,15 +136,15 @@ class Decoder {
   map(count, start, depth) {
     /** @type {[any, any][]} */
     const entries = [];
-    let previous = null;
+    /** @type {Uint8Array[]} */
+    const keys = [];
     for (let i = 0; i < count; i++) {
       const keyStart = this.at;
       const key = this.item(depth + 1);
       const encoded = this.data.subarray(keyStart, this.at);
-      if (previous && compare(previous, encoded) >= 0) {
-        throw new FormatError(`CBOR: map key at byte ${keyStart} is out of order or comes twice`);
-      }
-      previous = encoded;
+      const misplaced = this.anyOrder ? keys.some((k) => equal(k, encoded)) : i > 0 && compare(keys[i - 1], encoded) >= 0;
+      if (misplaced) throw new FormatError(`CBOR: map key at byte ${keyStart} is out of order or comes twice`);
+      keys.push(encoded);
       entries.push([key, this.item(depth + 1)]);
     }
     return new CborMap(entries, this.data.slice(start, this.at));
@@ -167,11 +170,12 @@ function simple(info, start) {
 /**
  * Decodes the one item that data consists of.
  * @param {Uint8Array} data
+ * @param {{anyOrder?: boolean}} [options] anyOrder: keys of maps need not be sorted, as others write them
  * @returns {any}
  * @throws {FormatError}
  */
-export function decode(data) {
-  const decoder = new Decoder(data);
+export function decode(data, { anyOrder = false } = {}) {
+  const decoder = new Decoder(data, anyOrder);
   const value = decoder.item(0);
   if (decoder.at !== data.length) throw new FormatError(`CBOR: ${data.length - decoder.at} bytes after the item`);
   return value;

@@ -47,9 +47,12 @@ export class Sign1 {
     return new Sign1(protectedBytes, unprotected, payload, signature);
   }
 
-  /** @returns {CborMap} the protected header */
-  header() {
-    const map = decode(this.protectedBytes);
+  /**
+   * @param {{anyOrder?: boolean}} [options] anyOrder: others need not sort the labels
+   * @returns {CborMap} the protected header
+   */
+  header(options) {
+    const map = decode(this.protectedBytes, options);
     if (!(map instanceof CborMap)) throw new FormatError('COSE_Sign1: protected header is not a map');
     return map;
   }

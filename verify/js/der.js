@@ -55,6 +55,7 @@ export class Der {
   /** @returns {string} an OBJECT IDENTIFIER in dotted form */
   oid() {
     const { content } = this.expect(0x06);
+    /** @type {bigint[]} */
     const arcs = [];
     let arc = 0n;
     content.forEach((byte) => {

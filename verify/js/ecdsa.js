@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * ECDSA on P-256 and P-384: signatures in fixed length (r ‖ s) and in DER, the low-S rule.
+ * ECDSA on P-256, P-384 and P-521: signatures in fixed length (r ‖ s) and in DER, the low-S rule.
  * @module
  */
 
 import { FormatError, concat } from './bytes.js';
 import { readDer } from './der.js';
 
-/** @typedef {'P-256' | 'P-384'} Curve */
+/** @typedef {'P-256' | 'P-384' | 'P-521'} Curve */
+/** @typedef {'SHA-256' | 'SHA-384' | 'SHA-512'} Hash */
 
-/** Bytes of a coordinate and the order of the group. */
+/**
+ * Bytes of a coordinate and the order of the group.
+ * @type {Record<Curve, {size: number, order: bigint}>}
+ */
 const CURVES = {
   'P-256': { size: 32, order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n },
   'P-384': {
     size: 48,
     order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  },
+  'P-521': {
+    size: 66,
+    order: BigInt(`0x1${'f'.repeat(65)}a51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`),
   },
 };
 
@@ -72,7 +80,7 @@ export function importPoint(x, y, curve) {
 
 /**
  * @param {CryptoKey} key
- * @param {'SHA-256' | 'SHA-384'} hash
+ * @param {Hash} hash
  * @param {Uint8Array} signature r ‖ s
  * @param {Uint8Array} message
  * @returns {Promise<boolean>}

@@ -27,8 +27,8 @@ export async function checkEndorsed(context) {
   await checks.make('endorsed.transaction', ['anchor.content', '?receipt.ledger', '?ordered.block'], async () => {
     const envelope = context.ordered?.envelope ?? statement.evidence.envelope;
     if (!envelope) throw new Missing("the statement does not hold the anchor's transaction");
-    tx = parseTransaction(envelope);
-    await checkCall(tx, trust.ledger, 'anchors:Anchor');
+    tx = await parseTransaction(envelope);
+    checkCall(tx, trust.ledger, 'anchors:Anchor');
     if (tx.txId !== statement.receipt.transaction) throw new FormatError(`transaction ${tx.txId}, the receipt names ${statement.receipt.transaction}`);
     if (!equal(tx.args[1], statement.anchor)) throw new FormatError('the transaction anchors something else');
     if (tx.time !== statement.receipt.time) throw new FormatError(`the transaction is of ${tx.time}, the receipt says ${statement.receipt.time}`);

@@ -6,8 +6,9 @@
  * @module
  */
 
-import { FormatError, equal, sha256, toHex } from './bytes.js';
-import { Message } from './protobuf.js';
+import { FormatError, equal, fromUtf8, sha256, toHex } from './bytes.js';
+import * as messages from './messages.js';
+import { decode } from './protobuf.js';
 
 const ENDORSER_TRANSACTION = 3;
 
@@ -19,7 +20,7 @@ const ENDORSER_TRANSACTION = 3;
 
 /**
  * @typedef {object} Action what a chaincode did, as its endorsers signed it
- * @property {Uint8Array} signed peer.ProposalResponsePayload
+ * @property {Uint8Array} signed protos.ProposalResponsePayload
  * @property {Uint8Array} proposalHash
  * @property {string} chaincode name of the chaincode that answered
  * @property {number} status
@@ -30,95 +31,103 @@ const ENDORSER_TRANSACTION = 3;
  */
 
 /**
- * @typedef {object} Transaction
+ * @typedef {object} Header who calls, when and where
+ * @property {number} type
+ * @property {string} channel
+ * @property {string} txId by nonce and creator
+ * @property {string} statedId that the channel header states
+ * @property {number} time its timestamp in milliseconds since 1970: the client's claim
+ * @property {string} chaincode that the header names; "" for none
+ * @property {Uint8Array} creator msp.SerializedIdentity
+ */
+
+/**
+ * @typedef {object} Call
  * @property {Uint8Array} payload what the creator signed
  * @property {Uint8Array} signature of the creator; empty when it was never submitted
- * @property {string} channel
  * @property {string} chaincode that was called
- * @property {string} txId that the header states
- * @property {number} time its timestamp in milliseconds since 1970: the client's claim
- * @property {Uint8Array} creator msp.SerializedIdentity
- * @property {Uint8Array} nonce
- * @property {Uint8Array[]} args of the call, the function's name first
+ * @property {Uint8Array[]} args the function's name first
  * @property {Uint8Array[]} proposal the parts that the proposal hash is over
  * @property {Action} action
  */
 
+/** @typedef {Header & Call} Transaction */
+
 /**
- * @param {Uint8Array} bytes common.Envelope
- * @returns {Transaction}
- * @throws {FormatError}
+ * Reads the headers of an envelope of any type.
+ * @param {Uint8Array} payload common.Payload
+ * @returns {Promise<Header>}
  */
-export function parseTransaction(bytes) {
-  const envelope = new Message(bytes);
-  const payload = envelope.bytes(1);
-  const body = new Message(payload);
-  const header = body.message(1);
-  const channelHeader = header.message(1);
-  const signatureHeader = header.message(2);
-  if (channelHeader.number(1) !== ENDORSER_TRANSACTION) throw new FormatError('Fabric: the envelope holds no endorsed transaction');
-  const actions = new Message(body.bytes(2)).list(1);
-  if (actions.length !== 1) throw new FormatError(`Fabric: ${actions.length} actions in the transaction, not 1`);
-  const endorsed = new Message(actions[0]).message(2);
+export async function parseHeader(payload) {
+  const { header } = decode(payload, messages.PAYLOAD);
+  if (!header) throw new FormatError('Fabric: the envelope has no header');
+  const channel = decode(header.channelHeader, messages.CHANNEL_HEADER);
+  const { creator, nonce } = decode(header.signatureHeader, messages.SIGNATURE_HEADER);
+  const { seconds, nanos } = channel.timestamp ?? { seconds: 0, nanos: 0 };
+  if (channel.epoch !== 0 || nanos > 999_999_999) throw new FormatError('Fabric: epoch or timestamp is out of range');
+  const { chaincodeId } = channel.type === ENDORSER_TRANSACTION ? decode(channel.extension, messages.EXTENSION) : { chaincodeId: null };
   return {
-    payload,
-    signature: envelope.bytes(2),
-    channel: channelHeader.text(4),
-    chaincode: channelHeader.message(7).message(2).text(2),
-    txId: channelHeader.text(5),
-    time: milliseconds(channelHeader.message(3)),
-    creator: signatureHeader.bytes(1),
-    nonce: signatureHeader.bytes(2),
-    args: argumentsOf(endorsed.message(1)),
-    proposal: [header.bytes(1), header.bytes(2), endorsed.bytes(1)],
-    action: parseAction(endorsed.message(2)),
+    type: channel.type,
+    channel: channel.channel,
+    txId: toHex(await sha256(nonce, creator)),
+    statedId: channel.txId,
+    time: seconds * 1000 + Math.floor(nanos / 1_000_000),
+    chaincode: chaincodeId?.name ?? '',
+    creator,
   };
 }
 
-/** @param {Message} timestamp google.protobuf.Timestamp */
-function milliseconds(timestamp) {
-  const nanos = timestamp.number(2);
-  if (nanos > 999_999_999) throw new FormatError('Fabric: not a timestamp');
-  return timestamp.number(1) * 1000 + Math.floor(nanos / 1_000_000);
-}
-
-/** @param {Message} proposalPayload peer.ChaincodeProposalPayload */
-function argumentsOf(proposalPayload) {
-  const specification = proposalPayload.message(1).message(1);
-  return specification.message(3).list(1);
+/**
+ * Reads an endorsed transaction, or an endorsed proposal in the form of one. It holds together:
+ * its id is that of its creator and nonce, and all its parts name the same chaincode.
+ * @param {Uint8Array} bytes common.Envelope
+ * @returns {Promise<Transaction>}
+ * @throws {FormatError}
+ */
+export async function parseTransaction(bytes) {
+  const { payload, signature } = decode(bytes, messages.ENVELOPE);
+  const header = await parseHeader(payload);
+  if (header.type !== ENDORSER_TRANSACTION) throw new FormatError(`Fabric: the envelope is of type ${header.type}, not an endorsed transaction`);
+  if (header.statedId !== header.txId) throw new FormatError(`Fabric: the transaction states the id ${header.statedId}, by nonce and creator it is ${header.txId}`);
+  const { header: headers, data } = decode(payload, messages.PAYLOAD);
+  const { actions } = decode(data, messages.TRANSACTION);
+  if (actions.length !== 1) throw new FormatError(`Fabric: ${actions.length} actions in the transaction, not 1`);
+  const only = decode(actions[0], messages.TRANSACTION_ACTION);
+  if (!equal(only.header, headers.signatureHeader)) throw new FormatError("Fabric: the action's signature header is not the transaction's");
+  const { proposal, action: endorsed } = decode(only.payload, messages.ACTION_PAYLOAD);
+  const called = parseProposal(proposal);
+  const action = parseAction(endorsed);
+  if (header.chaincode === '' || called.chaincode !== header.chaincode || action.chaincode !== header.chaincode) {
+    throw new FormatError(`Fabric: the header names chaincode ${header.chaincode}, the call ${called.chaincode}, the answer ${action.chaincode}`);
+  }
+  return { ...header, ...called, payload, signature, proposal: [headers.channelHeader, headers.signatureHeader, proposal], action };
 }
 
 /**
- * @param {Message} endorsed peer.ChaincodeEndorsedAction
+ * @param {Uint8Array} bytes protos.ChaincodeProposalPayload
+ * @returns {{chaincode: string, args: Uint8Array[]}}
+ */
+function parseProposal(bytes) {
+  const { input, transientMap } = decode(bytes, messages.PROPOSAL_PAYLOAD);
+  const { spec } = decode(input, messages.INVOCATION);
+  const call = spec?.input ?? { args: [], decorations: [], isInit: 0 };
+  if (transientMap.length > 0 || call.decorations.length > 0 || call.isInit !== 0) {
+    throw new FormatError('Fabric: the call has transient data or decorations, or initialises the chaincode');
+  }
+  return { chaincode: spec?.chaincodeId?.name ?? '', args: call.args };
+}
+
+/**
+ * @param {Record<string, any> | null} endorsed protos.ChaincodeEndorsedAction
  * @returns {Action}
  */
 function parseAction(endorsed) {
-  const signed = endorsed.bytes(1);
-  const response = new Message(signed);
-  const action = response.message(2);
-  const answer = action.message(3);
-  return {
-    signed,
-    proposalHash: response.bytes(1),
-    chaincode: action.message(4).text(2),
-    status: answer.number(1),
-    message: answer.text(2),
-    payload: answer.bytes(3),
-    results: action.bytes(1),
-    endorsements: endorsed.list(2).map((bytes) => {
-      const endorsement = new Message(bytes);
-      return { endorser: endorsement.bytes(1), signature: endorsement.bytes(2) };
-    }),
-  };
-}
-
-/**
- * The id that a transaction has by its nonce and its creator.
- * @param {Transaction} transaction
- * @returns {Promise<string>}
- */
-export async function transactionId({ nonce, creator }) {
-  return toHex(await sha256(nonce, creator));
+  if (!endorsed) throw new FormatError('Fabric: nobody endorsed the transaction');
+  const { proposalHash, extension } = decode(endorsed.response, messages.RESPONSE_PAYLOAD);
+  const { results, response, chaincodeId } = decode(extension, messages.CHAINCODE_ACTION);
+  if (!response) throw new FormatError('Fabric: the chaincode did not answer');
+  const endorsements = endorsed.endorsements.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.ENDORSEMENT));
+  return { signed: endorsed.response, proposalHash, chaincode: chaincodeId?.name ?? '', ...response, results, endorsements };
 }
 
 /**
@@ -131,19 +140,16 @@ export async function answersProposal({ proposal, action }) {
 }
 
 /**
- * Checks that a transaction is what its evidence says: of a ledger, with the id of its creator.
+ * Checks that a transaction calls a function of a ledger's chaincode with one argument.
  * @param {Transaction} transaction
  * @param {string} ledger channel/chaincode
  * @param {string} called name of the function
  */
-export async function checkCall(transaction, ledger, called) {
-  const id = await transactionId(transaction);
-  if (transaction.txId !== id) throw new FormatError(`the transaction states the id ${transaction.txId}, by its nonce and creator it is ${id}`);
-  const [asked, answered] = [transaction.chaincode, transaction.action.chaincode].map((name) => `${transaction.channel}/${name}`);
-  if (asked !== ledger || answered !== ledger) throw new FormatError(`the transaction calls ${asked}, answered by ${answered}, not ${ledger}`);
-  const [name, ...rest] = transaction.args;
-  const text = new TextDecoder().decode(name ?? new Uint8Array(0));
-  if (text !== called || rest.length !== 1) throw new FormatError(`the transaction calls ${text} with ${rest.length} arguments, not ${called} with 1`);
+export function checkCall({ channel, chaincode, args }, ledger, called) {
+  const asked = `${channel}/${chaincode}`;
+  if (asked !== ledger) throw new FormatError(`the transaction is of ${asked}, not of ${ledger}`);
+  const name = args.length > 0 ? fromUtf8(args[0]) : '';
+  if (name !== called || args.length !== 2) throw new FormatError(`the transaction calls ${name} with ${args.length - 1} arguments, not ${called} with 1`);
 }
 
 /**
@@ -160,9 +166,14 @@ export async function checkCall(transaction, ledger, called) {
  * @returns {Write[]}
  */
 export function writesTo(results, chaincode) {
-  const sets = new Message(results).list(2).map((bytes) => new Message(bytes)).filter((set) => set.text(1) === chaincode);
-  return sets.flatMap((set) => set.message(2).list(3)).map((bytes) => {
-    const write = new Message(bytes);
-    return { key: write.text(1), isDelete: write.uint(2) !== 0n, value: write.bytes(3) };
+  const { dataModel, namespaces } = decode(results, messages.READ_WRITE_SET);
+  if (dataModel !== 0) throw new FormatError(`Fabric: data model ${dataModel} is unknown`);
+  const sets = namespaces.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.NAMESPACE));
+  const ours = sets.filter((/** @type {{name: string}} */ { name }) => name === chaincode);
+  if (ours.length > 1) throw new FormatError(`Fabric: chaincode ${chaincode} writes in two places`);
+  if (ours.length === 0) return [];
+  return decode(ours[0].set, messages.KEY_VALUE_SET).writes.map((/** @type {Uint8Array} */ bytes) => {
+    const { key, isDelete, value } = decode(bytes, messages.WRITE);
+    return { key, isDelete: isDelete !== 0, value };
   });
 }

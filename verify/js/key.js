@@ -49,7 +49,7 @@ export class PublicKey {
 
   /** @param {Uint8Array} x an Ed25519 public key */
   static async ed25519(x) {
-    return PublicKey.parse(encode(new Map([[KTY, 1], [CRV, 6], [X, x]])));
+    return PublicKey.parse(encode(new Map(/** @type {[number, any][]} */ ([[KTY, 1], [CRV, 6], [X, x]]))));
   }
 
   /**

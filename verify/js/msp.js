@@ -9,9 +9,9 @@
  * @module
  */
 
-import { FormatError, concat, equal, fromUtf8 } from './bytes.js';
-import { isLowS, signatureFromDer, verifyEcdsa } from './ecdsa.js';
-import { Message } from './protobuf.js';
+import { FormatError, concat, fromUtf8 } from './bytes.js';
+import { IDENTITY } from './messages.js';
+import { decode } from './protobuf.js';
 import { Certificate, issued } from './x509.js';
 
 /** What Fabric calls a serialized identity. */
@@ -30,33 +30,25 @@ export class Identity {
    * @returns {Identity}
    */
   static parse(bytes) {
-    const message = new Message(bytes);
-    return new Identity(message.text(1), Certificate.fromPem(fromUtf8(message.bytes(2))));
+    const { mspId, certificate } = decode(bytes, IDENTITY);
+    return new Identity(mspId, Certificate.fromPem(fromUtf8(certificate)));
   }
 
   /**
-   * Verifies a signature as Fabric's MSP does: ECDSA with SHA-256, low-S, in DER.
+   * Verifies a signature as Fabric's MSP does: ECDSA with SHA-256 whatever the curve, low-S, in
+   * DER; or Ed25519.
    * @param {Uint8Array} signature
    * @param {...Uint8Array} message
    * @returns {Promise<boolean>}
    */
-  async verify(signature, ...message) {
-    try {
-      const { curve } = this.certificate;
-      const raw = signatureFromDer(signature, curve);
-      return isLowS(raw, curve) && (await verifyEcdsa(await this.certificate.key(), 'SHA-256', raw, concat(...message)));
-    } catch (error) {
-      if (error instanceof FormatError) return false;
-      throw error;
-    }
-  }
-
-  /** @param {Identity} other */
-  isSame(other) {
-    // Not the whole certificates: the signature in a certificate has two forms.
-    return this.mspId === other.mspId && equal(this.certificate.tbs.raw, other.certificate.tbs.raw);
+  verify(signature, ...message) {
+    const { publicKey } = this.certificate;
+    return publicKey.verify(publicKey.curve ? 'SHA-256' : 'Ed25519', signature, concat(...message), { lowS: true });
   }
 }
+
+/** Names that authorities give to the roles of Fabric's NodeOUs. A node has one role. */
+const ROLES = ['client', 'peer', 'admin', 'orderer'];
 
 /** An organisation with its authorities. */
 export class Organisation {
@@ -87,12 +79,11 @@ export class Organisation {
     if (identity.mspId !== this.mspId) return `is of ${identity.mspId}, not of ${this.mspId}`;
     const { certificate } = identity;
     if (certificate.isAuthority) return 'is a certificate authority, which is no identity';
-    const chain = await this.chain(certificate, certificate.notBefore + 1000);
-    if (!chain) return `has a certificate that no pinned authority of ${this.mspId} issued`;
-    if (await this.isInner(chain[1])) return `has a certificate of an authority of ${this.mspId} that issues intermediate authorities only`;
-    for (let i = 0; i + 1 < chain.length; i++) {
-      if (await this.isRevoked(chain[i], chain[i + 1])) return 'has a certificate that is revoked';
-    }
+    const chains = await this.chains(certificate, certificate.notBefore + 1000);
+    if (chains.length !== 1) return `has a certificate with ${chains.length} chains to pinned authorities of ${this.mspId}, not 1`;
+    const [[, issuer]] = chains;
+    if (await this.isInner(issuer)) return `has a certificate of an authority of ${this.mspId} that issues authorities only`;
+    if (await this.isRevoked(certificate, issuer)) return 'has a certificate that is revoked';
     return null;
   }
 
@@ -104,26 +95,43 @@ export class Organisation {
   async nodeRefusal(identity) {
     const { units } = identity.certificate;
     if (this.unit !== '' && !units.includes(this.unit)) return `has no organizational unit "${this.unit}"`;
+    const other = ROLES.find((role) => this.unit !== '' && role !== this.unit && units.includes(role));
+    if (other) return `has the organizational units "${this.unit}" and "${other}"`;
     return this.refusal(identity);
   }
 
   /**
    * @param {Certificate} certificate
    * @param {number} at
-   * @param {number} [below] intermediate authorities so far
-   * @returns {Promise<Certificate[] | null>} from the certificate to a root
+   * @param {Certificate[]} [above] intermediate authorities so far
+   * @returns {Promise<Certificate[][]>} each from the certificate to a root
    */
-  async chain(certificate, at, below = 0) {
+  async chains(certificate, at, above = []) {
+    const found = [];
     for (const root of this.roots) {
-      if (await issued(certificate, root, at, below)) return [certificate, root];
+      if (await issued(certificate, root, at, above.length)) found.push([certificate, root]);
     }
-    if (below > this.intermediates.length) return null;
+    for (const intermediate of this.intermediates.filter((i) => i !== certificate && !above.includes(i))) {
+      if (!(await issued(certificate, intermediate, at, above.length))) continue;
+      const rest = await this.chains(intermediate, at, [...above, intermediate]);
+      found.push(...rest.map((chain) => [certificate, ...chain]));
+    }
+    return found;
+  }
+
+  /**
+   * Checks that the intermediate authorities stand by themselves, as Fabric asks of an MSP.
+   * @throws {FormatError}
+   */
+  async checkAuthorities() {
+    for (const authority of [...this.roots, ...this.intermediates]) {
+      if (!authority.isAuthority || authority.subjectKeyId === '') throw new FormatError('a certificate is not an authority with a subject key identifier');
+    }
     for (const intermediate of this.intermediates) {
-      if (intermediate === certificate || !(await issued(certificate, intermediate, at, below))) continue;
-      const rest = await this.chain(intermediate, at, below + 1);
-      if (rest) return [certificate, ...rest];
+      const chains = await this.chains(intermediate, intermediate.notBefore + 1000);
+      if (chains.length !== 1) throw new FormatError(`an intermediate authority has ${chains.length} chains to the roots, not 1`);
+      if (await this.isRevoked(intermediate, chains[0][1])) throw new FormatError('an intermediate authority is revoked');
     }
-    return null;
   }
 
   /** @param {Certificate} authority whether it issued one of the intermediate authorities */

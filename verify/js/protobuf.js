@@ -1,165 +1,118 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * The wire format of Protocol Buffers, as far as Fabric's messages need it. A field that is not
- * named is skipped; a field that may come once and comes twice is refused, where others would
- * merge or overwrite, so that no two readers see different messages in the same bytes.
+ * The wire format of Protocol Buffers, as far as Fabric's messages need it, in the one encoding
+ * that Fabric writes: known fields only, in the order of their numbers, each once unless it
+ * repeats, none that holds its default, numbers in their shortest form. Two readers then cannot
+ * see different messages in the same bytes.
  * @module
  */
 
-import { FormatError, concat, equal } from './bytes.js';
+import { FormatError, concat, fromUtf8 } from './bytes.js';
 
-const [VARINT, FIXED64, BYTES, FIXED32] = [0, 1, 2, 5];
+/**
+ * @typedef {'uint' | 'bytes' | 'text' | 'list' | Schema} Kind a list is of byte strings or
+ * messages, each given as bytes; a schema is a message within the message
+ */
+/** @typedef {{[field: string]: [number, Kind]}} Schema the fields of a message: number and kind */
 
-/** The fields of a message, by number, in the order in which they come. */
-export class Message {
+const [VARINT, BYTES] = [0, 2];
+const NOTHING = new Uint8Array(0);
+
+class Reader {
   /** @param {Uint8Array} data */
   constructor(data) {
-    /** @type {Map<number, (bigint | Uint8Array)[]>} */
-    this.fields = new Map();
-    for (const { number, value } of read(data)) {
-      this.fields.set(number, [...(this.fields.get(number) ?? []), value]);
-    }
+    this.data = data;
+    this.at = 0;
   }
 
-  /**
-   * @param {number} number
-   * @returns {bigint | Uint8Array | undefined}
-   */
-  once(number) {
-    const values = this.fields.get(number) ?? [];
-    if (values.length > 1) throw new FormatError(`protobuf: field ${number} comes ${values.length} times`);
-    return values[0];
-  }
-
-  /**
-   * @param {number} number
-   * @returns {Uint8Array} empty when the field is absent
-   */
-  bytes(number) {
-    const value = this.once(number) ?? new Uint8Array(0);
-    if (!(value instanceof Uint8Array)) throw new FormatError(`protobuf: field ${number} is not a byte string`);
-    return value;
-  }
-
-  /**
-   * @param {number} number
-   * @returns {string}
-   */
-  text(number) {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.bytes(number));
-  }
-
-  /** @param {number} number */
-  message(number) {
-    return new Message(this.bytes(number));
-  }
-
-  /**
-   * @param {number} number
-   * @returns {Uint8Array[]}
-   */
-  list(number) {
-    const values = this.fields.get(number) ?? [];
-    return values.map((value) => {
-      if (!(value instanceof Uint8Array)) throw new FormatError(`protobuf: field ${number} is not a byte string`);
+  /** @returns {number} a number within 2^53-1 */
+  varint() {
+    let value = 0;
+    for (let scale = 1; scale <= 2 ** 49; scale *= 128) {
+      const byte = this.data[this.at++];
+      if (byte === undefined) throw new FormatError('protobuf: ends within a number');
+      value += (byte & 0x7f) * scale;
+      if (byte & 0x80) continue;
+      if ((byte === 0 && scale > 1) || !Number.isSafeInteger(value)) break;
       return value;
-    });
+    }
+    throw new FormatError('protobuf: number is not in its shortest form, or beyond 2^53-1');
   }
 
-  /**
-   * @param {number} number
-   * @returns {bigint} 0 when the field is absent
-   */
-  uint(number) {
-    const value = this.once(number) ?? 0n;
-    if (typeof value !== 'bigint') throw new FormatError(`protobuf: field ${number} is not a number`);
-    return value;
-  }
-
-  /**
-   * @param {number} number
-   * @returns {number} within 2^53-1
-   */
-  number(number) {
-    const value = Number(this.uint(number));
-    if (!Number.isSafeInteger(value)) throw new FormatError(`protobuf: field ${number} is beyond 2^53-1`);
-    return value;
+  /** @returns {Uint8Array} */
+  bytes() {
+    const size = this.varint();
+    if (size > this.data.length - this.at) throw new FormatError('protobuf: ends within a field');
+    this.at += size;
+    return this.data.subarray(this.at - size, this.at);
   }
 }
 
 /**
+ * Reads a message. A field that is absent has its default: 0, no bytes, "", an empty list; a
+ * message within is null.
  * @param {Uint8Array} data
- * @returns {Generator<{number: number, value: bigint | Uint8Array}>}
+ * @param {Schema} schema
+ * @returns {Record<string, any>}
+ * @throws {FormatError}
  */
-function* read(data) {
-  let at = 0;
-  const varint = () => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      if (at >= data.length) throw new FormatError('protobuf: ends within a number');
-      const byte = data[at++];
-      value |= BigInt(byte & 0x7f) << shift;
-      if (!(byte & 0x80)) {
-        if (value >= 1n << 64n) break;
-        return value;
-      }
-    }
-    throw new FormatError('protobuf: number of more than 64 bits');
-  };
-  const take = (size) => {
-    if (size > data.length - at) throw new FormatError('protobuf: ends within a field');
-    at += size;
-    return data.subarray(at - size, at);
-  };
-  while (at < data.length) {
-    const key = varint();
-    const number = Number(key >> 3n);
-    if (number < 1 || number > 0x1fffffff) throw new FormatError('protobuf: no field has this number');
-    yield { number, value: fieldValue(Number(key & 7n), varint, take) };
+export function decode(data, schema) {
+  const fields = new Map(Object.entries(schema).map(([name, [number, kind]]) => [number, { name, kind }]));
+  /** @type {Record<string, any>} */
+  const out = Object.fromEntries(Object.entries(schema).map(([name, [, kind]]) => [name, initial(kind)]));
+  const reader = new Reader(data);
+  for (let last = 0; reader.at < data.length;) {
+    const tag = reader.varint();
+    const [number, type] = [Math.floor(tag / 8), tag % 8];
+    const field = fields.get(number);
+    if (!field) throw new FormatError(`protobuf: field ${number} is unknown`);
+    const { name, kind } = field;
+    if (type !== (kind === 'uint' ? VARINT : BYTES)) throw new FormatError(`protobuf: ${name} is of wire type ${type}`);
+    if (number < last || (number === last && kind !== 'list')) throw new FormatError(`protobuf: ${name} comes twice or out of order`);
+    last = number;
+    if (kind === 'list') out[name].push(reader.bytes());
+    else out[name] = single(reader, name, kind);
   }
+  return out;
 }
 
-/**
- * @param {number} type
- * @param {() => bigint} varint
- * @param {(size: number) => Uint8Array} take
- */
-function fieldValue(type, varint, take) {
-  switch (type) {
-    case VARINT:
-      return varint();
-    case FIXED64:
-      return take(8);
-    case FIXED32:
-      return take(4);
-    case BYTES: {
-      const size = varint();
-      return take(size > 0xffffffffn ? Infinity : Number(size));
-    }
+/** @param {Kind} kind */
+function initial(kind) {
+  switch (kind) {
+    case 'uint':
+      return 0;
+    case 'bytes':
+      return NOTHING;
+    case 'text':
+      return '';
+    case 'list':
+      return [];
     default:
-      throw new FormatError(`protobuf: wire type ${type}`);
+      return null;
   }
 }
 
 /**
- * @param {number} number
+ * @param {Reader} reader
+ * @param {string} name
+ * @param {Kind} kind
+ */
+function single(reader, name, kind) {
+  if (typeof kind === 'object') return decode(reader.bytes(), kind);
+  const value = kind === 'uint' ? reader.varint() : reader.bytes();
+  if (value === 0 || (value instanceof Uint8Array && value.length === 0)) throw new FormatError(`protobuf: ${name} holds its default`);
+  return kind === 'text' ? fromUtf8(/** @type {Uint8Array} */ (value)) : value;
+}
+
+/**
+ * @param {number} number below 16
  * @param {Uint8Array} value
- * @returns {Uint8Array} a field of bytes as every encoder writes it
+ * @returns {Uint8Array} a field of bytes
  */
 export function encodeField(number, value) {
   const head = [(number << 3) | BYTES];
   let size = value.length;
   for (; size >= 0x80; size = Math.floor(size / 0x80)) head.push((size % 0x80) | 0x80);
   return concat(Uint8Array.of(...head, size), value);
-}
-
-/**
- * Whether data is exactly the fields of bytes given, each once and in order.
- * @param {Uint8Array} data
- * @param {Message} message that was read from it
- * @param {number[]} numbers below 16
- */
-export function isExactly(data, message, numbers) {
-  return equal(data, concat(...numbers.map((number) => encodeField(number, message.bytes(number)))));
 }

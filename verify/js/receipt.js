@@ -82,7 +82,7 @@ export function parseReceipt(bytes) {
 export function parseGeneric(bytes) {
   const message = Sign1.parse(bytes);
   if (message.payload !== null) throw new FormatError('receipt: the payload is attached; it belongs outside the message');
-  const vds = message.header().get(LABEL.vds);
+  const vds = message.header({ anyOrder: true }).get(LABEL.vds);
   if (vds !== RFC9162_SHA256) throw new FormatError(`receipt: vds ${String(vds)}, not 1 (RFC9162_SHA256)`);
   const proofs = message.unprotected.get(LABEL.vdp);
   if (message.unprotected.size !== 1 || !(proofs instanceof CborMap) || proofs.size !== 1) {

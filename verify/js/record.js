@@ -55,7 +55,7 @@ import * as shape from './shape.js';
  * @property {string} ledger
  * @property {string} nonce
  * @property {Stream} stream
- * @property {{number: number, hash: string}} head
+ * @property {{stream: string, number: number, hash: string}} head
  * @property {Entry[]} anchors
  * @property {Device[]} devices
  * @property {any[]} equivocations

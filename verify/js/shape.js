@@ -26,7 +26,7 @@ function fault(at, what) {
 export function object(required, optional = {}) {
   return (value, at) => {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) throw fault(at, 'must be an object');
-    const inner = (name) => (at ? `${at}.${name}` : name);
+    const inner = (/** @type {string} */ name) => (at ? `${at}.${name}` : name);
     for (const name of Object.keys(value)) {
       const check = Object.hasOwn(required, name) ? required[name] : Object.hasOwn(optional, name) ? optional[name] : null;
       if (!check) throw fault(inner(name), 'is unknown');
@@ -107,7 +107,7 @@ export const id = matching(new RegExp(`^${ID}$`), 'an id, [A-Za-z0-9][A-Za-z0-9.
 /** The name of a device or stream: its owner's MSP ID and its id. */
 export const name = matching(new RegExp(`^${OWNER}/${ID}$`), 'a name such as Org1MSP/pump-1');
 export const hash = matching(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal digits');
-export const ledger = matching(/^[a-zA-Z0-9.-]{1,249}\/[a-zA-Z0-9_-]{1,249}$/, 'a ledger, channel/chaincode');
+export const ledger = matching(/^[a-z][a-z0-9.-]{0,248}\/[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/, 'a ledger, channel/chaincode');
 
 /** @param {string} full owner/id */
 export function splitName(full) {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { FormatError, utf8 } from './bytes.js';
+import { FormatError, toHex, utf8 } from './bytes.js';
 import { parseJson } from './json.js';
 import { Identity, Organisation } from './msp.js';
 import * as shape from './shape.js';
@@ -53,42 +53,54 @@ const form = shape.object({
 
 /**
  * @param {string | Uint8Array} text of trust.json
- * @returns {Trust}
+ * @returns {Promise<Trust>}
  * @throws {FormatError}
  */
-export function parseTrust(text) {
+export async function parseTrust(text) {
   const value = parseJson(typeof text === 'string' ? utf8(text) : text);
   form(value, '');
-  const organisations = value.organisations.map((o) => organisation(o, o.peerUnit, 'organisations'));
-  unique(organisations.map(({ mspId }) => mspId), 'organisations');
+  const organisations = await organisationsOf(value.organisations, 'peerUnit', 'organisations');
+  if (value.attestations > organisations.length) throw new FormatError(`attestations: only ${organisations.length} organisations can attest`);
   return {
     ledger: value.ledger,
     configuration: value.configuration.block,
     organisations,
-    orderers: orderers(value.orderers),
+    orderers: await orderersOf(value.orderers),
     attestations: value.attestations,
   };
 }
 
 /**
  * @param {any} value
- * @returns {Orderers}
+ * @returns {Promise<Orderers>}
  */
-function orderers(value) {
-  const consenters = (value.consenters ?? []).map((consenter) => ({
+async function orderersOf(value) {
+  const { consensus, signatures } = value;
+  const organisations = await organisationsOf(value.organisations, 'ordererUnit', 'orderers.organisations');
+  const consenters = (value.consenters ?? []).map((/** @type {any} */ consenter, /** @type {number} */ i) => ({
     id: consenter.id,
-    identity: new Identity(consenter.mspId, inside('orderers.consenters', () => Certificate.fromPem(consenter.certificate))),
+    identity: new Identity(consenter.mspId, inside(`orderers.consenters[${i}]`, () => Certificate.fromPem(consenter.certificate))),
   }));
-  const organisations = value.organisations.map((o) => organisation(o, o.ordererUnit, 'orderers.organisations'));
-  unique(organisations.map(({ mspId }) => mspId), 'orderers.organisations');
-  if (value.consensus === 'BFT') {
-    unique(consenters.map(({ id }) => id), 'orderers.consenters');
-    const least = quorum(consenters.length);
-    if (value.signatures < least) {
-      throw new FormatError(`orderers.signatures: must be at least ${least}, the quorum of ${consenters.length} consenters`);
-    }
+  if (consensus === 'BFT') await checkConsenters(consenters, organisations);
+  else if (consenters.length > 0) throw new FormatError('orderers.consenters: Raft orderers are known by their authorities, not by name');
+  const needed = consensus === 'BFT' ? quorum(consenters.length) : 1;
+  if (signatures !== needed) throw new FormatError(`orderers.signatures: must be ${needed}`);
+  return { consensus, signatures, organisations, consenters };
+}
+
+/**
+ * @param {Orderers['consenters']} consenters
+ * @param {Organisation[]} organisations
+ */
+async function checkConsenters(consenters, organisations) {
+  if (consenters.length === 0) throw new FormatError('orderers.consenters: there is none');
+  unique(consenters.map(({ id }) => id), 'orderers.consenters: an id');
+  unique(consenters.map(({ identity }) => toHex(identity.certificate.tbs.raw)), 'orderers.consenters: a certificate');
+  for (const { id, identity } of consenters) {
+    const organisation = organisations.find(({ mspId }) => mspId === identity.mspId);
+    const refusal = organisation ? await organisation.refusal(identity) : 'is of no pinned orderer organisation';
+    if (refusal) throw new FormatError(`orderers.consenters: consenter ${id} ${refusal}`);
   }
-  return { consensus: value.consensus, signatures: value.signatures, organisations, consenters };
 }
 
 /**
@@ -101,19 +113,27 @@ export function quorum(n) {
 }
 
 /**
- * @param {any} value
- * @param {string} unit
+ * @param {any[]} values
+ * @param {'peerUnit' | 'ordererUnit'} unit
  * @param {string} at
+ * @returns {Promise<Organisation[]>}
  */
-function organisation(value, unit, at) {
-  const certificates = (list) => list.map((pem) => Certificate.fromPem(pem));
-  return inside(`${at}: ${value.mspId}`, () => new Organisation({
-    mspId: value.mspId,
-    roots: certificates(value.roots),
-    intermediates: certificates(value.intermediates ?? []),
-    unit,
-    revoked: (value.revoked ?? []).map((pem) => RevocationList.fromPem(pem)),
-  }));
+async function organisationsOf(values, unit, at) {
+  const certificates = (/** @type {string[]} */ list = []) => list.map((pem) => Certificate.fromPem(pem));
+  unique(values.map(({ mspId }) => mspId), `${at}: an MSP ID`);
+  const organisations = [];
+  for (const value of values) {
+    const organisation = inside(`${at}: ${value.mspId}`, () => new Organisation({
+      mspId: value.mspId,
+      roots: certificates(value.roots),
+      intermediates: certificates(value.intermediates),
+      unit: value[unit],
+      revoked: (value.revoked ?? []).map((/** @type {string} */ pem) => RevocationList.fromPem(pem)),
+    }));
+    await organisation.checkAuthorities();
+    organisations.push(organisation);
+  }
+  return organisations;
 }
 
 /**
@@ -126,7 +146,7 @@ function inside(at, build) {
   try {
     return build();
   } catch (error) {
-    throw new FormatError(`${at}: ${error.message}`);
+    throw new FormatError(`${at}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -135,6 +155,5 @@ function inside(at, build) {
  * @param {string} at
  */
 function unique(values, at) {
-  const twice = values.find((value, i) => values.indexOf(value) !== i);
-  if (twice !== undefined) throw new FormatError(`${at}: ${twice} comes twice`);
+  if (new Set(values).size !== values.length) throw new FormatError(`${at}: comes twice`);
 }

@@ -89,9 +89,10 @@ function reachedBy(context) {
 }
 
 /** @param {import('./verify.js').Context} context */
-function summary({ statement, attestations }) {
+function summary({ checks, statement, attestations }) {
   const { reading, receipt } = statement;
-  const equivocations = attestations.flatMap(({ answer }) => answer.equivocations).filter(({ stream }) => stream === receipt.stream).length;
+  const attested = checks.passed('attested.signatures') ? attestations : [];
+  const equivocations = attested.flatMap(({ answer }) => answer.equivocations).filter(({ stream }) => stream === receipt.stream).length;
   return {
     device: reading.device,
     deviceOwner: splitName(reading.device).owner,
@@ -121,7 +122,7 @@ function clocksOf({ statement, anchor }) {
  * @param {Record<string, any>} reached
  * @returns {string[]}
  */
-function notProven({ checks }, reached) {
+function notProven({ checks, trust, ordered }, reached) {
   if (checks.failed) return ['Anything: the statement or its evidence was changed, is of another ledger, or never held.'];
   const sentences = {
     signed: 'That the device signed the reading: no attested record gives its key.',
@@ -133,6 +134,9 @@ function notProven({ checks }, reached) {
   };
   const open = Object.entries(sentences).filter(([level]) => !(level in reached)).map(([, sentence]) => sentence);
   if (reached.ordered && !reached.attested) open.push('That peers found the transaction valid: orderers do not sign that.');
+  if (reached.ordered && ordered && ordered.configuration !== trust.configuration) {
+    open.push(`That the pinned orderers were those of the block: it was made under configuration block ${ordered.configuration}, pinned is that of block ${trust.configuration}.`);
+  }
   if (reached.unrepudiated) open.push(`What was said about the keys after batch ${reached.unrepudiated.asOf.number} of the stream.`);
   return [...open, 'That the reading is true: a signature says who, not whether the sensor was right.', 'The clocks: each is the word of its owner.'];
 }

@@ -28,7 +28,7 @@ import { conclude, parseRequirement } from './verdict.js';
  * @property {import('./anchor.js').Anchor | null} anchor
  * @property {string} anchorHash
  * @property {import('./block.js').Block[]} blocks
- * @property {{block: number, index: number, envelope: Uint8Array, by: string[]} | null} ordered
+ * @property {{block: number, index: number, envelope: Uint8Array, by: string[], configuration: number} | null} ordered
  * @property {Map<string, {block: number, index: number}>} positions of transactions, from signed blocks
  * @property {string[]} endorsers
  * @property {import('./attested.js').Attested[]} attestations
@@ -52,7 +52,7 @@ export async function verify(statementBytes, trust, options = {}) {
   let context = null;
   let fault = null;
   try {
-    const pinned = typeof trust === 'string' || trust instanceof Uint8Array ? parseTrust(trust) : trust;
+    const pinned = typeof trust === 'string' || trust instanceof Uint8Array ? await parseTrust(trust) : trust;
     const requirement = parseRequirement(options.require ?? `attested:${pinned.attestations}`);
     context = newContext(checks, pinned);
     await run(context, statementBytes);

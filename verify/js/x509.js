@@ -2,26 +2,39 @@
 
 /**
  * X.509 certificates and revocation lists (RFC 5280), as far as Fabric's identities use them:
- * ECDSA on P-256 or P-384 with SHA-256 or SHA-384.
+ * ECDSA on P-256, P-384 or P-521, and Ed25519.
  * @module
  */
 
 import { FormatError, equal, fromBase64, fromUtf8, toHex } from './bytes.js';
 import { Der, readDer } from './der.js';
-import { importSpki, signatureFromDer, verifyEcdsa } from './ecdsa.js';
+import { importSpki, isLowS, signatureFromDer, verifyEcdsa } from './ecdsa.js';
+import { checkEd25519Key, verifyEd25519 } from './ed25519.js';
 
 const OID = {
   ecPublicKey: '1.2.840.10045.2.1',
+  ed25519: '1.3.101.112',
   unit: '2.5.4.11',
+  subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
   basicConstraints: '2.5.29.19',
+  authorityKeyId: '2.5.29.35',
+  extendedKeyUsage: '2.5.29.37',
 };
 /** @type {Record<string, import('./ecdsa.js').Curve>} */
-const CURVES = { '1.2.840.10045.3.1.7': 'P-256', '1.3.132.0.34': 'P-384' };
-/** @type {Record<string, 'SHA-256' | 'SHA-384'>} */
-const HASHES = { '1.2.840.10045.4.3.2': 'SHA-256', '1.2.840.10045.4.3.3': 'SHA-384' };
-/** Extensions that may be critical: those above, key identifiers, alternative names, extended key usage. */
-const UNDERSTOOD = [OID.keyUsage, OID.basicConstraints, '2.5.29.14', '2.5.29.35', '2.5.29.17', '2.5.29.37'];
+const CURVES = { '1.2.840.10045.3.1.7': 'P-256', '1.3.132.0.34': 'P-384', '1.3.132.0.35': 'P-521' };
+/** @type {Record<string, import('./ecdsa.js').Hash | 'Ed25519'>} */
+const ALGORITHMS = {
+  '1.2.840.10045.4.3.2': 'SHA-256',
+  '1.2.840.10045.4.3.3': 'SHA-384',
+  '1.2.840.10045.4.3.4': 'SHA-512',
+  [OID.ed25519]: 'Ed25519',
+};
+/** Extensions that may be critical: those above, and alternative names. */
+const UNDERSTOOD = [...Object.values(OID).filter((oid) => oid.startsWith('2.5.29.')), '2.5.29.17'];
+const NAME_CONSTRAINTS = '2.5.29.30';
+/** Fabric, as Go does by default, takes a certificate for its use as a server or for any use. */
+const SERVER_USES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
 const KEY_CERT_SIGN = 5;
 
 /**
@@ -36,11 +49,11 @@ export function fromPem(text, label) {
 }
 
 /** @param {Der} sequence an AlgorithmIdentifier */
-function signatureHash(sequence) {
+function signatureAlgorithm(sequence) {
   const oid = sequence.expect(0x30).children()[0]?.oid();
-  const hash = HASHES[oid ?? ''];
-  if (!hash) throw new FormatError(`X.509: signature algorithm ${oid} is not supported; ECDSA with SHA-256 or SHA-384 is`);
-  return hash;
+  const algorithm = ALGORITHMS[oid ?? ''];
+  if (!algorithm) throw new FormatError(`X.509: signature algorithm ${oid} is not supported; ECDSA with SHA-2 and Ed25519 are`);
+  return algorithm;
 }
 
 /** What certificates and revocation lists have in common: something signed by an issuer. */
@@ -49,9 +62,8 @@ class Signed {
   constructor(der) {
     const parts = readDer(der, 0x30).children();
     if (parts.length !== 3) throw new FormatError('X.509: not a signed sequence of three');
-    this.raw = der;
     this.tbs = parts[0].expect(0x30);
-    this.hash = signatureHash(parts[1]);
+    this.algorithm = signatureAlgorithm(parts[1]);
     this.signature = parts[2].bits();
   }
 
@@ -59,12 +71,43 @@ class Signed {
    * @param {Certificate} issuer
    * @returns {Promise<boolean>}
    */
-  async signedBy(issuer) {
+  signedBy(issuer) {
+    return issuer.publicKey.verify(this.algorithm, this.signature, this.tbs.raw);
+  }
+}
+
+/** The public key of a certificate. */
+class SubjectKey {
+  /** @param {Der} spki SubjectPublicKeyInfo */
+  constructor(spki) {
+    const [algorithm, bits] = spki.expect(0x30).children();
+    const [type, curve] = algorithm.expect(0x30).children();
+    this.spki = spki.raw;
+    /** @type {import('./ecdsa.js').Curve | undefined} */
+    this.curve = type.oid() === OID.ecPublicKey && curve ? CURVES[curve.oid()] : undefined;
+    this.point = bits.bits();
+    if (!this.curve && type.oid() !== OID.ed25519) throw new FormatError('X.509: the public key is neither on P-256, P-384 or P-521 nor of Ed25519');
+    if (!this.curve) checkEd25519Key(this.point);
+    /** @type {Promise<CryptoKey> | null} */
+    this.imported = null;
+  }
+
+  /**
+   * @param {import('./ecdsa.js').Hash | 'Ed25519'} algorithm
+   * @param {Uint8Array} signature ECDSA's in DER
+   * @param {Uint8Array} message
+   * @param {{lowS?: boolean}} [rules] lowS: whether the upper half of S is refused
+   * @returns {Promise<boolean>}
+   */
+  async verify(algorithm, signature, message, { lowS = false } = {}) {
+    const { curve } = this;
+    if (!curve || algorithm === 'Ed25519') return !curve && algorithm === 'Ed25519' && verifyEd25519(this.point, signature, message);
     try {
-      return await verifyEcdsa(await issuer.key(), this.hash, signatureFromDer(this.signature, issuer.curve), this.tbs.raw);
-    } catch (error) {
-      if (error instanceof FormatError) return false;
-      throw error;
+      const raw = signatureFromDer(signature, curve);
+      this.imported ??= importSpki(this.spki, curve);
+      return (!lowS || isLowS(raw, curve)) && (await verifyEcdsa(await this.imported, algorithm, raw, message));
+    } catch {
+      return false; // no signature, or a key that is not on its curve
     }
   }
 }
@@ -78,14 +121,18 @@ export class Certificate extends Signed {
     if (fields[0]?.tag !== 0xa0 || toHex(fields[0].content) !== '020102') throw new FormatError('X.509: not a certificate of version 3');
     const [, serial, algorithm, issuer, validity, subject, spki, ...rest] = fields;
     if (!spki) throw new FormatError('X.509: the certificate is cut short');
-    if (signatureHash(algorithm) !== this.hash) throw new FormatError('X.509: two signature algorithms');
+    if (signatureAlgorithm(algorithm) !== this.algorithm) throw new FormatError('X.509: two signature algorithms');
     this.serial = toHex(serial.unsigned());
     this.issuer = issuer.expect(0x30).raw;
     this.subject = subject.expect(0x30).raw;
-    [this.notBefore, this.notAfter] = validity.expect(0x30).children().map((time) => time.time());
-    this.spki = spki.expect(0x30).raw;
-    this.curve = curveOf(spki);
+    const [from, until] = validity.expect(0x30).children().map((time) => time.time());
+    this.notBefore = from;
+    this.notAfter = until;
+    this.publicKey = new SubjectKey(spki);
     this.units = unitsOf(subject);
+    this.subjectKeyId = '';
+    /** Whether its extended key usage, if it has one, admits what Fabric asks for. */
+    this.admitted = true;
     this.isAuthority = false;
     /** @type {number} intermediate authorities that may follow */
     this.pathLength = Infinity;
@@ -97,28 +144,6 @@ export class Certificate extends Signed {
   static fromPem(text) {
     return new Certificate(fromPem(text, 'CERTIFICATE'));
   }
-
-  /** @returns {Promise<CryptoKey>} */
-  async key() {
-    this.imported ??= importSpki(this.spki, this.curve);
-    try {
-      return await this.imported;
-    } catch {
-      throw new FormatError('X.509: the public key is not a point on its curve');
-    }
-  }
-}
-
-/**
- * @param {Der} spki
- * @returns {import('./ecdsa.js').Curve}
- */
-function curveOf(spki) {
-  const [algorithm] = spki.children();
-  const [type, curve] = algorithm.expect(0x30).children();
-  const known = type.oid() === OID.ecPublicKey && curve && CURVES[curve.oid()];
-  if (!known) throw new FormatError('X.509: the public key is neither on P-256 nor on P-384');
-  return known;
 }
 
 /**
@@ -149,9 +174,31 @@ function readExtensions(certificate, field) {
     const value = parts[parts.length - 1].expect(0x04).content;
     if (seen.has(oid)) throw new FormatError(`X.509: extension ${oid} comes twice`);
     seen.add(oid);
-    if (critical && !UNDERSTOOD.includes(oid)) throw new FormatError(`X.509: critical extension ${oid} is not understood`);
-    if (oid === OID.basicConstraints) readBasicConstraints(certificate, value);
-    if (oid === OID.keyUsage) certificate.maySign = hasBit(readDer(value, 0x03).content, KEY_CERT_SIGN);
+    if (oid === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.includes(oid))) throw new FormatError(`X.509: extension ${oid} is not supported`);
+    readExtension(certificate, oid, value);
+  }
+}
+
+/**
+ * @param {Certificate} certificate
+ * @param {string} oid
+ * @param {Uint8Array} value
+ */
+function readExtension(certificate, oid, value) {
+  switch (oid) {
+    case OID.basicConstraints:
+      readBasicConstraints(certificate, value);
+      break;
+    case OID.keyUsage:
+      certificate.maySign = hasBit(readDer(value, 0x03).content, KEY_CERT_SIGN);
+      break;
+    case OID.extendedKeyUsage:
+      certificate.admitted = readDer(value, 0x30).children().some((use) => SERVER_USES.includes(use.oid()));
+      break;
+    case OID.subjectKeyId:
+      certificate.subjectKeyId = toHex(readDer(value, 0x04).content);
+      break;
+    default:
   }
 }
 
@@ -182,7 +229,7 @@ export class RevocationList extends Signed {
     const fields = this.tbs.children();
     if (fields[0].tag === 0x02) fields.shift(); // version
     const [algorithm, issuer, thisUpdate, ...rest] = fields;
-    if (signatureHash(algorithm) !== this.hash) throw new FormatError('X.509: two signature algorithms');
+    if (signatureAlgorithm(algorithm) !== this.algorithm) throw new FormatError('X.509: two signature algorithms');
     this.issuer = issuer.expect(0x30).raw;
     thisUpdate.time();
     const list = rest.find((field) => field.tag === 0x30);
@@ -215,6 +262,6 @@ export class RevocationList extends Signed {
  */
 export async function issued(certificate, issuer, at, below) {
   const inTime = issuer.notBefore <= at && at <= issuer.notAfter;
-  const entitled = issuer.isAuthority && issuer.maySign && below <= issuer.pathLength;
+  const entitled = issuer.isAuthority && issuer.maySign && issuer.admitted && certificate.admitted && below <= issuer.pathLength;
   return inTime && entitled && equal(certificate.issuer, issuer.subject) && certificate.signedBy(issuer);
 }
