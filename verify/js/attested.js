@@ -44,9 +44,9 @@ export async function checkAttested(context) {
   await checks.make('attested.signatures', ['attested.answer'], async () => {
     const sentences = [];
     for (const [i, tx] of all.entries()) {
-      const organisations = await endorsersOf(tx.action, trust);
-      sentences.push(describe(organisations, trust.attestations, trust));
-      context.attestations[i].by = organisations;
+      const endorsers = await endorsersOf(tx.action, trust);
+      sentences.push(describe(endorsers, trust.attestations, trust));
+      context.attestations[i].by = endorsers.organisations;
     }
     return sentences.join('; ');
   });

@@ -10,7 +10,7 @@
 
 import { FormatError, equal, sha256, toHex } from './bytes.js';
 import { encodeDer, encodeUnsigned } from './der.js';
-import { parseHeader } from './fabric.js';
+import { MAX_SIGNATURES, parseHeader } from './fabric.js';
 import * as messages from './messages.js';
 import { Identity } from './msp.js';
 import { decode } from './protobuf.js';
@@ -41,6 +41,7 @@ export async function parseBlock(bytes, channel) {
   if (!header || !data || data.envelopes.length === 0) throw new FormatError('the block has no header or no transaction');
   if (metadata?.entries.length !== 1) throw new FormatError(`block ${header.number} has other metadata than the signatures`);
   const { value, signatures } = decode(metadata.entries[0], messages.METADATA);
+  if (signatures.length > MAX_SIGNATURES) throw new FormatError(`block ${header.number} has ${signatures.length} signatures, at most ${MAX_SIGNATURES} are read`);
   const { envelopes } = data;
   if (!equal(header.dataHash, await sha256(...envelopes))) {
     throw new FormatError(`block ${header.number} does not hold the transactions whose hash is in its header`);

@@ -38,8 +38,11 @@ export async function checkEndorsed(context) {
   await checks.make('endorsed.proposal', ['endorsed.transaction', '?endorsed.creator'], () => checkProposal(tx));
   await checks.make('endorsed.writes', ['endorsed.proposal', '?endorsed.creator'], () => checkWrites(tx, context));
   await checks.make('endorsed.signatures', ['endorsed.writes'], async () => {
-    context.endorsers = await endorsersOf(tx.action, trust);
-    return describe(context.endorsers, 1, trust);
+    const endorsers = await endorsersOf(tx.action, trust);
+    // The client chose these peers and sent what they all signed: one that does not hold spoils it.
+    if (endorsers.faults.length > 0) throw new FormatError(endorsers.faults.join('; '));
+    context.endorsers = endorsers.organisations;
+    return describe(endorsers, 1, trust);
   });
 }
 

@@ -11,41 +11,56 @@ import { answersProposal } from './fabric.js';
 import { canonical } from './json.js';
 import { Identity } from './msp.js';
 
+/** @typedef {{organisations: string[], faults: string[]}} Endorsers whose peers vouch, sorted; why others do not count */
+
 /**
- * The organisations whose peers endorsed an action. Each endorsement that is given has to hold.
+ * The organisations whose peers endorsed an action.
  * @param {import('./fabric.js').Action} action
  * @param {import('./trust.js').Trust} trust
- * @returns {Promise<string[]>} MSP IDs, sorted
+ * @returns {Promise<Endorsers>}
  */
 export async function endorsersOf(action, trust) {
   const organisations = new Set();
-  for (const { endorser, signature } of action.endorsements) {
-    const identity = Identity.parse(endorser);
-    const organisation = trust.organisations.find(({ mspId }) => mspId === identity.mspId);
-    if (!organisation) throw new FormatError(`an endorser is of ${identity.mspId}, which is not pinned`);
-    const refusal = await organisation.nodeRefusal(identity);
-    if (refusal) throw new FormatError(`an endorser of ${identity.mspId} ${refusal}`);
-    if (!(await identity.verify(signature, action.signed, endorser))) {
-      throw new FormatError(`an endorser of ${identity.mspId} did not sign this answer`);
+  const faults = [];
+  for (const endorsement of action.endorsements) {
+    try {
+      organisations.add(await endorserOf(endorsement, action, trust));
+    } catch (error) {
+      faults.push(error instanceof Error ? error.message : String(error));
     }
-    organisations.add(identity.mspId);
   }
-  return [...organisations].sort();
+  return { organisations: [...organisations].sort(), faults };
+}
+
+/**
+ * @param {import('./fabric.js').Endorsement} endorsement
+ * @param {import('./fabric.js').Action} action
+ * @param {import('./trust.js').Trust} trust
+ * @returns {Promise<string>} the MSP ID of the endorser
+ */
+async function endorserOf({ endorser, signature }, action, trust) {
+  const identity = Identity.parse(endorser);
+  const organisation = trust.organisations.find(({ mspId }) => mspId === identity.mspId);
+  if (!organisation) throw new FormatError(`an endorser is of ${identity.mspId}, which is not pinned`);
+  const refusal = await organisation.nodeRefusal(identity);
+  if (refusal) throw new FormatError(`an endorser of ${identity.mspId} ${refusal}`);
+  if (!(await identity.verify(signature, action.signed, endorser))) throw new FormatError(`an endorser of ${identity.mspId} did not sign this answer`);
+  return identity.mspId;
 }
 
 /**
  * Says who signed, and throws when they are too few.
- * @param {string[]} organisations
+ * @param {Endorsers} endorsers
  * @param {number} least
  * @param {import('./trust.js').Trust} trust
  */
-export function describe(organisations, least, trust) {
+export function describe({ organisations, faults }, least, trust) {
   if (organisations.length < least) {
-    throw new FormatError(`signed by ${organisations.length} organisations (${organisations.join(', ')}), ${least} are asked for`);
+    throw new FormatError([`signed by peers of ${organisations.length} organisations, ${least} are asked for`, ...faults].join('; '));
   }
   const roles = trust.organisations.filter(({ mspId, unit }) => unit === '' && organisations.includes(mspId));
   const doubt = roles.length ? `; ${roles.map(({ mspId }) => mspId).join(', ')} tells peers and other identities not apart` : '';
-  return `signed by peers of ${organisations.join(', ')}${doubt}`;
+  return [`signed by peers of ${organisations.join(', ')}${doubt}`, ...faults].join('; ');
 }
 
 /** @param {import('./fabric.js').Transaction} tx */

@@ -11,6 +11,8 @@ import * as messages from './messages.js';
 import { decode } from './protobuf.js';
 
 const ENDORSER_TRANSACTION = 3;
+/** How many signatures a transaction or a block may have: it bounds what a verification costs. */
+export const MAX_SIGNATURES = 256;
 
 /**
  * @typedef {object} Endorsement
@@ -27,6 +29,7 @@ const ENDORSER_TRANSACTION = 3;
  * @property {string} message
  * @property {Uint8Array} payload the answer
  * @property {Uint8Array} results rwset.TxReadWriteSet
+ * @property {Uint8Array} events protos.ChaincodeEvent; empty when there is none
  * @property {Endorsement[]} endorsements
  */
 
@@ -100,6 +103,7 @@ export async function parseTransaction(bytes) {
   if (header.chaincode === '' || called.chaincode !== header.chaincode || action.chaincode !== header.chaincode) {
     throw new FormatError(`Fabric: the header names chaincode ${header.chaincode}, the call ${called.chaincode}, the answer ${action.chaincode}`);
   }
+  checkEvent(action.events, header);
   return { ...header, ...called, payload, signature, proposal: [headers.channelHeader, headers.signatureHeader, proposal], action };
 }
 
@@ -124,10 +128,21 @@ function parseProposal(bytes) {
 function parseAction(endorsed) {
   if (!endorsed) throw new FormatError('Fabric: nobody endorsed the transaction');
   const { proposalHash, extension } = decode(endorsed.response, messages.RESPONSE_PAYLOAD);
-  const { results, response, chaincodeId } = decode(extension, messages.CHAINCODE_ACTION);
+  const { results, events, response, chaincodeId } = decode(extension, messages.CHAINCODE_ACTION);
   if (!response) throw new FormatError('Fabric: the chaincode did not answer');
+  if (endorsed.endorsements.length > MAX_SIGNATURES) throw new FormatError(`Fabric: ${endorsed.endorsements.length} endorsements, at most ${MAX_SIGNATURES} are read`);
   const endorsements = endorsed.endorsements.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.ENDORSEMENT));
-  return { signed: endorsed.response, proposalHash, chaincode: chaincodeId?.name ?? '', ...response, results, endorsements };
+  return { signed: endorsed.response, proposalHash, chaincode: chaincodeId?.name ?? '', ...response, results, events, endorsements };
+}
+
+/**
+ * @param {Uint8Array} events
+ * @param {Header} header
+ */
+function checkEvent(events, { txId, chaincode }) {
+  if (events.length === 0) return;
+  const event = decode(events, messages.EVENT);
+  if (event.txId !== txId || event.chaincode !== chaincode) throw new FormatError(`Fabric: the event is of transaction ${event.txId} of chaincode ${event.chaincode}`);
 }
 
 /**

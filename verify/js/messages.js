@@ -76,6 +76,8 @@ export const CHAINCODE_ACTION = {
   response: [3, { status: [1, 'uint'], message: [2, 'text'], payload: [3, 'bytes'] }],
   chaincodeId: [4, chaincodeId],
 };
+/** protos.ChaincodeEvent @type {Schema} */
+export const EVENT = { chaincode: [1, 'text'], txId: [2, 'text'], name: [3, 'text'], payload: [4, 'bytes'] };
 /** protos.Endorsement @type {Schema} */
 export const ENDORSEMENT = { endorser: [1, 'bytes'], signature: [2, 'bytes'] };
 
