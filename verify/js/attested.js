@@ -6,101 +6,161 @@
  * @module
  */
 
+import { Ballot } from './ballot.js';
 import { FormatError } from './bytes.js';
-import { checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
-import { checkCall, parseTransaction } from './fabric.js';
-import { nameOf, parseAttestation, parseRequest } from './record.js';
+import { checkCreator, checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
+import { checkCall, parseTransaction, readsOf } from './fabric.js';
+import { anchorKey, changesOf, checkHashes, deviceKey, headKey, nameOf, parseAttestation, parseRequest, streamKey } from './record.js';
 import { Missing } from './report.js';
 
 /** @typedef {import('./verify.js').Context} Context */
 /** @typedef {import('./fabric.js').Transaction} Transaction */
-/** @typedef {{answer: import('./record.js').Attestation, time: number, by: string[]}} Attested */
+/**
+ * @typedef {object} Answer
+ * @property {import('./record.js').Attestation} said
+ * @property {number} asked when, by the clock of who asked
+ * @property {string[]} by the organisations that signed it
+ * @property {Map<string, import('./standing.js').Position>} reads the version of each key that the peers read
+ */
 
 const MAX_ANCHORS = 32;
 const MAX_DEVICES = 100;
 
 /**
- * Reads the attestations: `attested.*` but the anchor.
+ * Checks the attestations: `attested.*`. What enough organisations attest is kept in the context.
  * @param {Context} context
  */
 export async function checkAttested(context) {
   const { checks, statement, trust } = context;
   /** @type {Transaction[]} */
   let all = [];
-  await checks.make('attested.transaction', ['statement.format', '?receipt.ledger'], async () => {
+  /** @type {Answer[]} */
+  let answers = [];
+  await checks.make('attested.transaction', ['statement.format'], async () => {
     if (statement.evidence.attestations.length === 0) throw new Missing('the statement holds no attestation');
     all = await Promise.all(statement.evidence.attestations.map(parseTransaction));
-    for (const tx of all) checkCall(tx, trust.ledger, 'anchors:Attest');
-    return `${all.length} endorsed ${all.length === 1 ? 'question' : 'questions'} to ${trust.ledger}`;
+    for (const tx of all) {
+      checkCall(tx, trust.ledger, 'anchors:Attest');
+      if (tx.signature.length > 0) await checkCreator(tx, trust); // as a rule there is none
+    }
+    return `${all.length} ${all.length === 1 ? 'answer' : 'answers'} to anchors:Attest on ${trust.ledger}`;
   });
   await checks.make('attested.proposal', ['attested.transaction'], async () => {
     for (const tx of all) await checkProposal(tx);
     return 'the endorsers answered this question';
   });
-  await checks.make('attested.answer', ['attested.proposal'], () => {
-    context.attestations = all.map((tx) => answerOf(tx, trust));
+  await checks.make('attested.answer', ['attested.proposal'], async () => {
+    answers = await Promise.all(all.map((tx) => answerOf(tx, trust)));
     return 'the answer is to the question';
   });
   await checks.make('attested.signatures', ['attested.answer'], async () => {
-    const sentences = [];
     for (const [i, tx] of all.entries()) {
-      const endorsers = await endorsersOf(tx.action, trust);
-      sentences.push(describe(endorsers, trust.attestations, trust));
-      context.attestations[i].by = endorsers.organisations;
+      const { organisations, faults } = await endorsersOf(tx.action, trust);
+      answers[i].by = organisations;
+      context.notes.push(...faults.map((fault) => `a signature of an attestation does not count: ${fault}`));
     }
-    return sentences.join('; ');
+    return elect(context, answers);
+  });
+  await checks.make('attested.anchor', ['attested.signatures', '?anchor.content'], () => {
+    const { receipt } = statement;
+    if (!context.attested.entry) throw new Missing(`no attestation is about batch ${receipt.number} of ${receipt.stream}`);
+    checkEntry(context.attested.entry, statement);
+    return `the ledger's state holds batch ${receipt.number} of ${receipt.stream}, brought by transaction ${receipt.transaction}`;
   });
 }
 
 /**
  * @param {Transaction} tx
  * @param {import('./trust.js').Trust} trust
+ * @returns {Promise<Answer>}
  */
-function answerOf(tx, trust) {
-  if (tx.action.status !== 200) throw new FormatError(`the chaincode refused: ${tx.action.status} ${tx.action.message}`);
+async function answerOf(tx, trust) {
   const request = parseRequest(tx.args[1]);
-  const answer = parseAttestation(tx.action.payload);
-  if (answer.ledger !== trust.ledger) throw new FormatError(`the answer is of ledger ${answer.ledger}`);
-  if (answer.nonce !== request.nonce) throw new FormatError('the answer holds another nonce than the question');
-  if (nameOf(answer.stream) !== request.stream || answer.head.stream !== request.stream) throw new FormatError(`the answer is not of stream ${request.stream}`);
-  const strange = answer.anchors.find(({ anchor: a }) => a.stream !== request.stream || a.number < request.from || a.number > request.to || a.number > answer.head.number);
+  const said = parseAttestation(tx.action.payload);
+  if (said.ledger !== trust.ledger) throw new FormatError(`the answer is of ledger ${said.ledger}`);
+  if (said.nonce !== request.nonce) throw new FormatError('the answer holds another nonce than the question');
+  const stream = nameOf(said.stream);
+  if (stream !== request.stream || said.head.stream !== request.stream) throw new FormatError(`the answer is not of stream ${request.stream}`);
+  const within = (/** @type {number} */ n) => n >= request.from && n <= request.to && n <= said.head.number;
+  const strange = said.anchors.find(({ anchor }, i) => anchor.stream !== stream || !within(anchor.number) || anchor.number !== said.anchors[0].anchor.number + i);
   if (strange) throw new FormatError(`the answer holds batch ${strange.anchor.number} of ${strange.anchor.stream}`);
-  const other = answer.devices.map(nameOf).find((name, i, names) => !request.devices.includes(name) || names.indexOf(name) !== i);
+  const other = said.devices.map(nameOf).find((name, i, names) => !request.devices.includes(name) || names.indexOf(name) !== i);
   if (other) throw new FormatError(`the answer holds device ${other} unasked or twice`);
-  if (answer.anchors.length > MAX_ANCHORS || answer.devices.length > MAX_DEVICES) throw new FormatError('the answer holds more than a question may ask for');
-  return { answer, time: tx.time, by: /** @type {string[]} */ ([]) };
+  if (said.equivocations.some((report) => report.stream !== stream)) throw new FormatError('the answer holds evidence against another stream');
+  if (said.anchors.length > MAX_ANCHORS || said.devices.length > MAX_DEVICES) throw new FormatError('the answer holds more than a question may ask for');
+  await checkHashes(said.anchors);
+  return { said, asked: tx.time, by: [], reads: readsOf(tx.action.results, tx.chaincode) };
 }
 
 /**
- * Finds the anchor in the attestations: `attested.anchor`.
+ * Takes from the answers what most organisations, and the newest of what enough of them, attest.
  * @param {Context} context
+ * @param {Answer[]} all
+ * @returns {string}
  */
-export async function checkAttestedAnchor(context) {
-  const { checks, statement } = context;
-  await checks.make('attested.anchor', ['attested.signatures', 'anchor.content', '?receipt.signature'], async () => {
-    const { receipt } = statement;
-    const about = context.attestations.filter(({ answer }) => nameOf(answer.stream) === receipt.stream);
-    if (about.length === 0) throw new FormatError(`no attestation is of stream ${receipt.stream}`);
-    let found = null;
-    for (const attestation of about) {
-      if (attestation.answer.head.number < receipt.number) continue;
-      const entry = attestation.answer.anchors.find(({ anchor }) => anchor.number === receipt.number);
-      if (entry) checkEntry(entry, statement);
-      found = entry ?? found;
-    }
-    if (!found) throw new FormatError(`no attestation holds batch ${receipt.number} of ${receipt.stream}`);
-    context.moment = { time: found.ledgerTime, tx: found.txId };
-    return `the ledger holds batch ${receipt.number} of ${receipt.stream}`;
-  });
+function elect(context, all) {
+  const { statement, trust, attested } = context;
+  const { stream, number } = statement.receipt;
+  const need = trust.attestations;
+  const answers = all.filter(({ said }) => nameOf(said.stream) === stream);
+  if (answers.length === 0) throw new Missing(`no attestation is about stream ${stream}`);
+  const [entries, streams, devices] = [new Ballot(), new Ballot(), new Ballot()];
+  for (const answer of answers) {
+    const entry = answer.said.anchors.find(({ anchor }) => anchor.number === number);
+    if (entry) entries.add(entry, answer);
+    if (answer.said.head.number < number) continue; // older than the batch: its records say too little
+    streams.add(answer.said.stream, answer);
+    const device = answer.said.devices.find((d) => nameOf(d) === statement.reading.device);
+    if (device) devices.add(device, answer);
+  }
+  const winners = [
+    { found: entries.winner, key: anchorKey(stream, number) },
+    { found: streams.newest(need, streamKey(stream)), key: streamKey(stream) },
+    { found: devices.newest(need, deviceKey(statement.reading.device)), key: deviceKey(statement.reading.device) },
+  ];
+  const sentences = winners.filter(({ found }) => found).map(({ found }) => describe({ organisations: found?.by ?? [], faults: [] }, need, trust));
+  if (sentences.length === 0) throw new Missing(`no attestation is about batch ${number} of ${stream}`);
+  [attested.entry, attested.stream, attested.device] = winners.map(({ found }) => found?.value ?? null);
+  attested.by = winners[0].found?.by ?? [];
+  attested.reports = reportsOf(answers, need);
+  winners.forEach(({ found, key }) => found && locate(context, found, key));
+  for (const { found } of winners.slice(1)) if (found) noteState(context, found.asOf(need));
+  return sentences[0];
 }
 
 /**
- * The attestations about a stream, the latest state first.
- * @param {Attested[]} attestations
- * @param {string} stream
- * @returns {Attested[]}
+ * The evidence against the stream that enough organisations attest. None is ever deleted, so what was
+ * there once counts.
+ * @param {Answer[]} answers
+ * @param {number} need
+ * @returns {any[]}
  */
-export function latestFirst(attestations, stream) {
-  return attestations.filter(({ answer }) => nameOf(answer.stream) === stream)
-    .reverse().sort((a, b) => b.answer.head.number - a.answer.head.number);
+function reportsOf(answers, need) {
+  const reports = new Ballot();
+  for (const answer of answers) answer.said.equivocations.forEach((report) => reports.add(report, answer));
+  return reports.all.filter(({ by }) => by.length >= need).map(({ value }) => value);
+}
+
+/**
+ * Keeps the position of the transaction that wrote a record last, and which changes are before it.
+ * @param {Context} context
+ * @param {import('./ballot.js').Candidate<any>} found
+ * @param {string} key
+ */
+function locate({ trust, order }, found, key) {
+  const { value } = found;
+  const last = value.txId ?? value.updated.tx;
+  order.place(last, found.position(key, trust.attestations));
+  if (value.updated) changesOf(value).forEach(({ tx }) => order.before(tx, last));
+}
+
+/**
+ * Keeps the state to which the judgement refers: the older one of device and stream.
+ * @param {Context} context
+ * @param {Answer} answer
+ */
+function noteState({ attested, statement }, { said, asked, reads }) {
+  if (attested.asOf && attested.asOf.number <= said.head.number) return;
+  const block = reads.get(headKey(statement.receipt.stream))?.block;
+  attested.asOf = { number: said.head.number, ...(block === undefined ? {} : { block }), asked };
 }

@@ -70,6 +70,22 @@ export async function checkProposal(tx) {
 }
 
 /**
+ * Checks that a member of a pinned organisation signed the transaction.
+ * @param {import('./fabric.js').Transaction} tx
+ * @param {import('./trust.js').Trust} trust
+ * @returns {Promise<string>} the MSP ID of the organisation
+ */
+export async function checkCreator(tx, trust) {
+  const creator = Identity.parse(tx.creator);
+  const organisation = trust.organisations.find(({ mspId }) => mspId === creator.mspId);
+  if (!organisation) throw new FormatError(`the creator is of ${creator.mspId}, which is not pinned`);
+  const refusal = await organisation.refusal(creator);
+  if (refusal) throw new FormatError(`the creator ${refusal}`);
+  if (!(await creator.verify(tx.signature, tx.payload))) throw new FormatError('the creator did not sign this transaction');
+  return creator.mspId;
+}
+
+/**
  * Checks that the ledger's entry of an anchor is what the statement says.
  * @param {import('./record.js').Entry} entry
  * @param {import('./statement.js').Statement} statement whose anchor has the hash that the receipt names

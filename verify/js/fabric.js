@@ -155,16 +155,18 @@ export async function answersProposal({ proposal, action }) {
 }
 
 /**
- * Checks that a transaction calls a function of a ledger's chaincode with one argument.
+ * Checks that a transaction calls a function of a ledger's chaincode with one argument, and that the
+ * chaincode did it.
  * @param {Transaction} transaction
  * @param {string} ledger channel/chaincode
  * @param {string} called name of the function
  */
-export function checkCall({ channel, chaincode, args }, ledger, called) {
+export function checkCall({ channel, chaincode, args, action }, ledger, called) {
   const asked = `${channel}/${chaincode}`;
   if (asked !== ledger) throw new FormatError(`the transaction is of ${asked}, not of ${ledger}`);
   const name = args.length > 0 ? fromUtf8(args[0]) : '';
   if (name !== called || args.length !== 2) throw new FormatError(`the transaction calls ${name} with ${args.length - 1} arguments, not ${called} with 1`);
+  if (action.status !== 200) throw new FormatError(`the chaincode answered ${action.status} ${action.message}`);
 }
 
 /**
@@ -175,20 +177,48 @@ export function checkCall({ channel, chaincode, args }, ledger, called) {
  */
 
 /**
+ * @param {Uint8Array} results rwset.TxReadWriteSet
+ * @param {string} chaincode
+ * @returns {Record<string, any> | null} kvrwset.KVRWSet, null when it touches nothing of the chaincode
+ */
+function setOf(results, chaincode) {
+  const { dataModel, namespaces } = decode(results, messages.READ_WRITE_SET);
+  if (dataModel !== 0) throw new FormatError(`Fabric: data model ${dataModel} is unknown`);
+  const sets = namespaces.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.NAMESPACE));
+  const ours = sets.filter((/** @type {{name: string}} */ { name }) => name === chaincode);
+  if (ours.length > 1) throw new FormatError(`Fabric: chaincode ${chaincode} writes in two places`);
+  return ours.length === 0 ? null : decode(ours[0].set, messages.KEY_VALUE_SET);
+}
+
+/**
  * What a transaction writes to the state of a chaincode.
  * @param {Uint8Array} results rwset.TxReadWriteSet
  * @param {string} chaincode
  * @returns {Write[]}
  */
 export function writesTo(results, chaincode) {
-  const { dataModel, namespaces } = decode(results, messages.READ_WRITE_SET);
-  if (dataModel !== 0) throw new FormatError(`Fabric: data model ${dataModel} is unknown`);
-  const sets = namespaces.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.NAMESPACE));
-  const ours = sets.filter((/** @type {{name: string}} */ { name }) => name === chaincode);
-  if (ours.length > 1) throw new FormatError(`Fabric: chaincode ${chaincode} writes in two places`);
-  if (ours.length === 0) return [];
-  return decode(ours[0].set, messages.KEY_VALUE_SET).writes.map((/** @type {Uint8Array} */ bytes) => {
+  const writes = (setOf(results, chaincode)?.writes ?? []).map((/** @type {Uint8Array} */ bytes) => {
     const { key, isDelete, value } = decode(bytes, messages.WRITE);
     return { key, isDelete: isDelete !== 0, value };
   });
+  distinct(writes);
+  return writes;
+}
+
+/**
+ * The version of each key of a chaincode that the endorsers read: which transaction wrote it last.
+ * @param {Uint8Array} results rwset.TxReadWriteSet
+ * @param {string} chaincode
+ * @returns {Map<string, {block: number, index: number}>} keys that had no value are left out
+ */
+export function readsOf(results, chaincode) {
+  const reads = (setOf(results, chaincode)?.reads ?? []).map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.READ));
+  distinct(reads);
+  const found = reads.filter((/** @type {any} */ { version }) => version);
+  return new Map(found.map((/** @type {any} */ { key, version }) => [key, version]));
+}
+
+/** @param {{key: string}[]} list */
+function distinct(list) {
+  if (new Set(list.map(({ key }) => key)).size !== list.length) throw new FormatError('Fabric: a key is read or written twice');
 }

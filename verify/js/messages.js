@@ -87,5 +87,7 @@ export const READ_WRITE_SET = { dataModel: [1, 'uint'], namespaces: [2, 'list'] 
 export const NAMESPACE = { name: [1, 'text'], set: [2, 'bytes'], collections: [3, 'list'] };
 /** kvrwset.KVRWSet @type {Schema} */
 export const KEY_VALUE_SET = { reads: [1, 'list'], ranges: [2, 'list'], writes: [3, 'list'], metadata: [4, 'list'] };
+/** kvrwset.KVRead @type {Schema} */
+export const READ = { key: [1, 'text'], version: [2, { block: [1, 'uint'], index: [2, 'uint'] }] };
 /** kvrwset.KVWrite @type {Schema} */
 export const WRITE = { key: [1, 'text'], isDelete: [2, 'uint'], value: [3, 'bytes'] };

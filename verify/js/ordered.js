@@ -13,31 +13,41 @@ import { Missing } from './report.js';
 /** @typedef {import('./verify.js').Context} Context */
 
 /**
- * Checks the blocks: `ordered.*`. Positions that they give are kept in the context.
+ * Checks the blocks: `ordered.*`. Positions that signed blocks give are kept in the context.
  * @param {Context} context
  */
 export async function checkOrdered(context) {
   const { checks, statement, trust } = context;
-  await checks.make('ordered.block', ['statement.format', '?receipt.signature', '?receipt.ledger'], async () => {
+  /** @type {import('./block.js').Block[]} */
+  const blocks = [];
+  await checks.make('ordered.block', ['statement.format'], async () => {
     if (statement.evidence.blocks.length === 0) throw new Missing('the statement holds no block');
-    const channel = trust.ledger.split('/')[0];
-    for (const bytes of statement.evidence.blocks) context.blocks.push(await parseBlock(bytes, channel));
-    context.ordered = findTransaction(context);
-    const { block, index } = context.ordered;
-    return `block ${block} holds the transaction at index ${index}`;
+    for (const bytes of statement.evidence.blocks) blocks.push(await parseBlock(bytes, trust.ledger.split('/')[0]));
+    const found = findTransaction(context, blocks);
+    const attested = context.order.of(statement.receipt.transaction);
+    if (attested && (attested.block !== found.block || attested.index !== found.index)) {
+      throw new FormatError(`the block holds the transaction at ${found.block}/${found.index}, attested is ${attested.block}/${attested.index}`);
+    }
+    context.ordered = found;
+    return `block ${found.block} holds the transaction at index ${found.index}`;
   });
-  await checks.make('ordered.signatures', ['ordered.block'], async () => {
-    for (const block of context.blocks) await checkSigners(block, context);
-    keepPositions(context);
-    return `block ${context.ordered?.block} is signed by ${context.ordered?.by.join(', ')}`;
+  await checks.make('ordered.signatures', ['statement.format', '?ordered.block'], async () => {
+    for (const block of blocks) {
+      const signers = await signersOf(block, trust.orderers);
+      if (block.number === context.ordered?.block) context.ordered.by = signers;
+      keepPositions(block, context);
+    }
+    if (!context.ordered) throw new Missing("no block with the anchor's transaction is there");
+    return `block ${context.ordered.block} is signed by ${context.ordered.by.join(', ')}`;
   });
 }
 
 /**
  * @param {Context} context
+ * @param {import('./block.js').Block[]} blocks
  * @returns {NonNullable<Context['ordered']>}
  */
-function findTransaction({ blocks, statement }) {
+function findTransaction({ statement }, blocks) {
   const { evidence, receipt } = statement;
   for (const { number, ids, envelopes, configuration } of blocks) {
     const index = ids.indexOf(receipt.transaction);
@@ -46,31 +56,29 @@ function findTransaction({ blocks, statement }) {
     if (evidence.envelope && !equal(evidence.envelope, envelope)) throw new FormatError(`block ${number} holds the transaction in another envelope than the statement`);
     return { block: number, index, envelope, by: [], configuration };
   }
-  throw new FormatError(`no block holds transaction ${receipt.transaction}`);
+  throw new Missing(`no block with transaction ${receipt.transaction} is there`);
 }
 
 /**
  * @param {import('./block.js').Block} block
- * @param {Context} context
+ * @param {import('./trust.js').Orderers} orderers
+ * @returns {Promise<string[]>}
  */
-async function checkSigners(block, { trust, ordered }) {
-  const { signers, refusals } = await orderersOf(block, trust.orderers);
-  const least = trust.orderers.signatures;
-  if (signers.length < least) {
-    throw new FormatError([`block ${block.number} is signed by ${signers.length} orderers, ${least} are asked for`, ...refusals].join('; '));
+async function signersOf(block, orderers) {
+  const { signers, refusals } = await orderersOf(block, orderers);
+  if (signers.length < orderers.signatures) {
+    throw new FormatError([`block ${block.number} is signed by ${signers.length} orderers, ${orderers.signatures} are asked for`, ...refusals].join('; '));
   }
-  if (ordered?.block === block.number) ordered.by = signers;
+  return signers;
 }
 
-/** @param {Context} context whose blocks are signed */
-function keepPositions({ blocks, positions }) {
-  for (const { number, ids } of blocks) {
-    for (const [index, id] of ids.entries()) {
-      if (id === null) continue;
-      // An id that comes again is a duplicate, which peers mark invalid: the first counts.
-      const known = positions.get(id);
-      const earlier = !known || number < known.block || (number === known.block && index < known.index);
-      if (earlier) positions.set(id, { block: number, index });
-    }
-  }
+/**
+ * @param {import('./block.js').Block} block that is signed
+ * @param {Context} context
+ */
+function keepPositions({ number, ids }, { order }) {
+  ids.forEach((id, index) => {
+    // An id that comes again is a duplicate, which peers mark invalid: the first counts.
+    if (id !== null && ids.indexOf(id) === index) order.place(id, { block: number, index });
+  });
 }

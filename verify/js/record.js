@@ -7,8 +7,8 @@
  */
 
 import { checkAnchor } from './anchor.js';
-import { FormatError } from './bytes.js';
-import { parseCanonical, parseJson } from './json.js';
+import { FormatError, sha256, toHex, utf8 } from './bytes.js';
+import { canonical, parseCanonical, parseJson } from './json.js';
 import * as shape from './shape.js';
 
 /** @typedef {{time: number, tx: string}} Moment a change on the ledger */
@@ -33,6 +33,7 @@ import * as shape from './shape.js';
  * @property {Key[]} keys
  * @property {{from: Moment, until?: Moment}[]} [suspensions]
  * @property {Moment} registered
+ * @property {Moment} updated
  * @property {Moment} [revoked]
  * @property {Moment} [transferred]
  * @property {string} [transferredTo]
@@ -46,6 +47,7 @@ import * as shape from './shape.js';
  * @property {string} bridge
  * @property {Key[]} keys
  * @property {Moment} opened
+ * @property {Moment} updated
  */
 
 /** @typedef {{anchor: import('./anchor.js').Anchor, hash: string, txId: string, ledgerTime: number, creator: string}} Entry */
@@ -80,7 +82,7 @@ const key = open(
   { id: shape.matching(/^[0-9a-f]{16}$/, 'a key id'), algorithm: shape.text, public: shape.text, from: moment },
   { until: moment, reason: shape.text, compromisedSince: shape.number() },
 );
-const owned = { version: shape.oneOf(1), id: shape.id, owner: shape.mspId, keys: shape.list(key) };
+const owned = { version: shape.oneOf(1), id: shape.id, owner: shape.mspId, keys: shape.list(key), updated: moment };
 const device = open({ ...owned, type: shape.oneOf('device'), status: shape.text, registered: moment }, {
   statusReason: shape.text,
   suspensions: shape.list(open({ from: moment }, { until: moment })),
@@ -148,6 +150,39 @@ export function parseAttestation(bytes) {
   attestation(value, '');
   return value;
 }
+
+/**
+ * Checks that each entry's hash is that of its anchor.
+ * @param {Entry[]} entries
+ */
+export async function checkHashes(entries) {
+  for (const { anchor, hash } of entries) {
+    if (toHex(await sha256(utf8(canonical(anchor)))) !== hash) throw new FormatError(`the entry of batch ${anchor.number} has another hash than its anchor`);
+  }
+}
+
+/**
+ * The moments of all changes that a record tells.
+ * @param {any} record a Device or a Stream
+ * @returns {Moment[]}
+ */
+export function changesOf(record) {
+  const { registered, opened, updated, transferred, revoked, keys, suspensions = [] } = record;
+  const periods = [...keys, ...suspensions].flatMap(({ from, until }) => [from, until]);
+  return [registered, opened, updated, transferred, revoked, ...periods].filter(Boolean);
+}
+
+/** @param {...string} parts a key as Fabric composes it */
+const compositeKey = (...parts) => ['', ...parts, ''].join('\0');
+
+/** @param {string} stream @param {number} number where the ledger stores an anchor */
+export const anchorKey = (stream, number) => compositeKey('anchor', ...stream.split('/'), String(number).padStart(16, '0'));
+/** @param {string} stream */
+export const streamKey = (stream) => compositeKey('stream', ...stream.split('/'));
+/** @param {string} stream */
+export const headKey = (stream) => compositeKey('head', ...stream.split('/'));
+/** @param {string} device */
+export const deviceKey = (device) => compositeKey('device', ...device.split('/'));
 
 /** @param {Device | Stream} record */
 export function nameOf(record) {

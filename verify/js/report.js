@@ -9,7 +9,7 @@
 export const CHECKS = Object.freeze([
   'statement.format',
   'reading.key', 'reading.signature', 'reading.standing',
-  'receipt.key', 'receipt.signature', 'receipt.ledger', 'receipt.standing',
+  'receipt.ledger', 'receipt.key', 'receipt.signature', 'receipt.standing',
   'anchor.hash', 'anchor.content',
   'inclusion.path',
   'endorsed.transaction', 'endorsed.creator', 'endorsed.proposal', 'endorsed.writes', 'endorsed.signatures',

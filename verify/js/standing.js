@@ -10,6 +10,7 @@
  * @module
  */
 
+import { isBefore } from './order.js';
 import { nameOf } from './record.js';
 
 /** How long in ledger time a key that authorised its successor still vouches: 24 hours. */
@@ -28,7 +29,7 @@ export const GRACE = 24 * 60 * 60 * 1000;
  */
 function before(a, b, order) {
   const [p, q] = [order(a.tx), order(b.tx)];
-  if (p && q) return p.block < q.block || (p.block === q.block && p.index < q.index);
+  if (p && q) return isBefore(p, q);
   return a.time < b.time;
 }
 

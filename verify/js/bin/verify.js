@@ -17,10 +17,9 @@ const USAGE = 'usage: verify.js statement.cose --trust trust.json [--json] [--re
 /** @param {import('../verdict.js').Report} report */
 function print(report) {
   const lines = report.checks.map(({ id, outcome, detail }) => `${outcome.padEnd(7)} ${id.padEnd(20)} ${detail}`);
-  for (const [level, who] of Object.entries(report.reached)) lines.push(`${level}: ${JSON.stringify(who)}`);
-  if (report.clocks) lines.push(`clocks: ${JSON.stringify(report.clocks)}`);
-  for (const sentence of report.notProven) lines.push(`not proven: ${sentence}`);
-  if (report.required) lines.push(`not met: ${report.required}`);
+  lines.push('', ...report.proven.map((sentence) => `proven: ${sentence}`), ...report.notProven.map((sentence) => `not proven: ${sentence}`));
+  lines.push(...report.notes.map((note) => `note: ${note}`), '', `reached: ${report.reached.join(', ') || 'nothing'}`);
+  if (report.missing.length > 0) lines.push(`missing: ${report.missing.join('; ')}`);
   lines.push(report.ok ? 'The statement holds.' : 'The statement does not hold.');
   return lines.map(printable).join('\n');
 }
