@@ -61,7 +61,7 @@ export async function checkAttested(context) {
     }
     return elect(context, answers);
   });
-  await checks.make('attested.anchor', ['attested.signatures', '?anchor.content'], () => {
+  await checks.make('attested.anchor', ['attested.signatures', '?anchor.hash', '?anchor.content'], () => {
     const { receipt } = statement;
     if (!context.attested.entry) throw new Missing(`no attestation is about batch ${receipt.number} of ${receipt.stream}`);
     checkEntry(context.attested.entry, statement);

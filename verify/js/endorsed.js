@@ -24,7 +24,7 @@ export async function checkEndorsed(context) {
   const { receipt } = statement;
   /** @type {Transaction} */
   let tx;
-  await checks.make('endorsed.transaction', ['statement.format', '?anchor.content', '?ordered.block'], async () => {
+  await checks.make('endorsed.transaction', ['statement.format', '?anchor.hash', '?anchor.content', '?ordered.block'], async () => {
     const envelope = context.ordered?.envelope ?? statement.evidence.envelope;
     if (!envelope) throw new Missing("the statement does not hold the anchor's transaction");
     tx = await parseTransaction(envelope);

@@ -67,7 +67,9 @@ export function judgeDevice(device, keyId, at, order = () => undefined) {
 }
 
 /**
- * Judges a stream's key at the moment of a transaction.
+ * Judges a stream's key as the signer of a receipt for an anchor of this moment. A receipt is signed
+ * after its anchor is committed, so a key that was put in later may have signed it, and one that had
+ * ended by then may not.
  * @param {import('./record.js').Stream} stream
  * @param {string} keyId
  * @param {Moment} at
@@ -81,7 +83,9 @@ export function judgeStream(stream, keyId, at, order = () => undefined) {
   if (!after(stream.opened)) {
     return refuse('not-registered', `${name} was opened at ${clock(stream.opened.time)}, later than ${clock(at.time)}`);
   }
-  const verdict = judgeKey(stream.keys, keyId, name, at, after);
+  const judged = judgeKey(stream.keys, keyId, name, at, after);
+  /** @type {Verdict} */
+  const verdict = judged.reason === 'key-not-yet' ? { reason: 'ok', detail: `key ${keyId} is a later key of ${name}` } : judged;
   if (verdict.reason === 'ok') verdict.repudiated = keyRepudiated(stream.owner, findKey(stream.keys, keyId), at.time);
   return verdict;
 }

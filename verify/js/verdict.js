@@ -135,7 +135,7 @@ function claims({ statement, anchor }) {
     size: receipt.proof.size,
     ledger: receipt.ledger,
     tx: receipt.transaction,
-    clocks: { device: reading.time, bridge: anchor?.bridgeTime ?? null, ledger: receipt.time },
+    clocks: { device: reading.time, bridge: anchor && { ...anchor.bridgeTime }, ledger: receipt.time },
   };
 }
 

@@ -54,6 +54,7 @@ export async function verify(statementBytes, trust, options = {}) {
   const checks = new Checks();
   try {
     const pinned = typeof trust === 'string' || trust instanceof Uint8Array ? await parseTrust(trust) : trust;
+    if (!pinned?.organisations || !pinned.orderers) throw new FormatError('the trust is neither the text of a trust.json nor what parseTrust makes of it');
     const requirement = parseRequirement(options.require ?? 'unrepudiated');
     const context = newContext(checks, pinned);
     await run(context, statementBytes);

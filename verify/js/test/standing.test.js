@@ -77,5 +77,6 @@ test('a stream is judged as a device is, without its states', () => {
   assert.equal(judged(stolen, 5000).reason, 'key-replaced');
   assert.equal(judged(stolen, 2000).repudiated, null);
   assert.equal(judged(stolen, 3500).repudiated?.since, 3000);
+  assert.equal(judged(stream({ keys: [key({ from: at(3000) })] }), 2000).reason, 'ok', 'a receipt is signed after its anchor');
   assert.equal(judgeStream(/** @type {any} */ (stream()), '00000000000000bb', at(2000)).reason, 'unknown-key');
 });

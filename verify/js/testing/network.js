@@ -65,7 +65,7 @@ export async function begin(creator) {
  * An endorsed transaction; unsigned when submit is false. Each `change…` may spoil what is signed next.
  * @param {any} options
  */
-export async function transaction({ call, args, time, answer = new Uint8Array(0), writes = [], endorsers, submit = true, channel = CHANNEL, chaincode = CHAINCODE, answeredBy = chaincode, status = 200, change = {} }) {
+export async function transaction({ call, args, time, answer = new Uint8Array(0), writes = [], reads = [], endorsers, submit = true, channel = CHANNEL, chaincode = CHAINCODE, answeredBy = chaincode, status = 200, change = {} }) {
   const { creator, nonce, txId } = call;
   const apply = (what, value) => (change[what] ? change[what](value) : value);
   const chaincodeId = { name: chaincode };
@@ -77,7 +77,7 @@ export async function transaction({ call, args, time, answer = new Uint8Array(0)
   const proposal = encodeMessage(messages.PROPOSAL_PAYLOAD, apply('proposal', { input }));
   const results = encodeMessage(messages.READ_WRITE_SET, { namespaces: [
     encodeMessage(messages.NAMESPACE, { name: '_lifecycle', set: new Uint8Array(0) }),
-    encodeMessage(messages.NAMESPACE, { name: chaincode, set: encodeMessage(messages.KEY_VALUE_SET, { writes: writes.map((write) => encodeMessage(messages.WRITE, write)) }) }),
+    encodeMessage(messages.NAMESPACE, { name: chaincode, set: encodeMessage(messages.KEY_VALUE_SET, { reads, writes: writes.map((write) => encodeMessage(messages.WRITE, write)) }) }),
   ] });
   const extension = encodeMessage(messages.CHAINCODE_ACTION, { results, response: { status, payload: answer }, chaincodeId: { name: answeredBy, version: '1' } });
   const proposalHash = apply('proposalHash', await sha256(channelHeader, signatureHeader, proposal));

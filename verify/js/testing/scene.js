@@ -108,8 +108,8 @@ export async function statement(net, change = {}) {
   const signers = net.bft ? net.consenters.slice(0, 3) : [{ mspId: 'OrdererMSP', node: net.orderer.node }];
   const ordered = await block({ number: 12, envelopes: [others[0], envelope, others[1]], signers, bft: net.bft, ...change.block });
 
-  const attested = await attest(net, change, entry);
-  const evidence = apply('evidence', new Map(/** @type {any} */ ([[2, [ordered]], [3, [attested]]])), { envelope, ordered, attested });
+  const attested = await Promise.all((change.attestations ?? [{}]).map((/** @type {any} */ own) => attest(net, { ...change, ...own }, entry)));
+  const evidence = apply('evidence', new Map(/** @type {any} */ ([[2, [ordered]], [3, attested]])), { envelope });
   const unprotected = apply('unprotected', new Map(/** @type {any} */ ([
     [394, [encode(new Tag(18, [receipt.protectedBytes, new Map([[396, new Map([[-1, [proof]]])]]), null, receipt.signature]))]],
     [-70010, change.otherAnchor ?? anchor], ...(evidence.size ? [[-70011, encode(evidence)]] : [])])));
