@@ -48,7 +48,8 @@ const form = shape.object({
 export function checkAnchor(value, at) {
   form(value, at);
   const sum = Object.values(value.counts).reduce((a, b) => a + b, 0);
-  if (sum !== value.size) throw new FormatError(`${at ? `${at}.` : ''}counts: sum to ${sum}, but the size is ${value.size}`);
+  if (sum !== value.size)
+    throw new FormatError(`${at ? `${at}.` : ''}counts: sum to ${sum}, but the size is ${value.size}`);
 }
 
 /**

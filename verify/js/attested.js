@@ -10,7 +10,17 @@ import { Ballot } from './ballot.js';
 import { FormatError } from './bytes.js';
 import { checkCreator, checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
 import { checkCall, parseTransaction, readsOf } from './fabric.js';
-import { anchorKey, changesOf, checkHashes, deviceKey, headKey, nameOf, parseAttestation, parseRequest, streamKey } from './record.js';
+import {
+  anchorKey,
+  changesOf,
+  checkHashes,
+  deviceKey,
+  headKey,
+  nameOf,
+  parseAttestation,
+  parseRequest,
+  streamKey,
+} from './record.js';
 import { Missing } from './report.js';
 
 /** @typedef {import('./verify.js').Context} Context */
@@ -63,7 +73,8 @@ export async function checkAttested(context) {
   });
   await checks.make('attested.anchor', ['attested.signatures', '?anchor.hash', '?anchor.content'], () => {
     const { receipt } = statement;
-    if (!context.attested.entry) throw new Missing(`no attestation is about batch ${receipt.number} of ${receipt.stream}`);
+    if (!context.attested.entry)
+      throw new Missing(`no attestation is about batch ${receipt.number} of ${receipt.stream}`);
     checkEntry(context.attested.entry, statement);
     return `the ledger's state holds batch ${receipt.number} of ${receipt.stream}, brought by transaction ${receipt.transaction}`;
   });
@@ -80,14 +91,22 @@ async function answerOf(tx, trust) {
   if (said.ledger !== trust.ledger) throw new FormatError(`the answer is of ledger ${said.ledger}`);
   if (said.nonce !== request.nonce) throw new FormatError('the answer holds another nonce than the question');
   const stream = nameOf(said.stream);
-  if (stream !== request.stream || said.head.stream !== request.stream) throw new FormatError(`the answer is not of stream ${request.stream}`);
+  if (stream !== request.stream || said.head.stream !== request.stream)
+    throw new FormatError(`the answer is not of stream ${request.stream}`);
   const within = (/** @type {number} */ n) => n >= request.from && n <= request.to && n <= said.head.number;
-  const strange = said.anchors.find(({ anchor }, i) => anchor.stream !== stream || !within(anchor.number) || anchor.number !== said.anchors[0].anchor.number + i);
+  const strange = said.anchors.find(
+    ({ anchor }, i) =>
+      anchor.stream !== stream || !within(anchor.number) || anchor.number !== said.anchors[0].anchor.number + i,
+  );
   if (strange) throw new FormatError(`the answer holds batch ${strange.anchor.number} of ${strange.anchor.stream}`);
-  const other = said.devices.map(nameOf).find((name, i, names) => !request.devices.includes(name) || names.indexOf(name) !== i);
+  const other = said.devices
+    .map(nameOf)
+    .find((name, i, names) => !request.devices.includes(name) || names.indexOf(name) !== i);
   if (other) throw new FormatError(`the answer holds device ${other} unasked or twice`);
-  if (said.equivocations.some((report) => report.stream !== stream)) throw new FormatError('the answer holds evidence against another stream');
-  if (said.anchors.length > MAX_ANCHORS || said.devices.length > MAX_DEVICES) throw new FormatError('the answer holds more than a question may ask for');
+  if (said.equivocations.some((report) => report.stream !== stream))
+    throw new FormatError('the answer holds evidence against another stream');
+  if (said.anchors.length > MAX_ANCHORS || said.devices.length > MAX_DEVICES)
+    throw new FormatError('the answer holds more than a question may ask for');
   await checkHashes(said.anchors);
   return { said, asked: tx.time, by: [], reads: readsOf(tx.action.results, tx.chaincode) };
 }
@@ -118,7 +137,9 @@ function elect(context, all) {
     { found: streams.newest(need, streamKey(stream)), key: streamKey(stream) },
     { found: devices.newest(need, deviceKey(statement.reading.device)), key: deviceKey(statement.reading.device) },
   ];
-  const sentences = winners.filter(({ found }) => found).map(({ found }) => describe({ organisations: found?.by ?? [], faults: [] }, need, trust));
+  const sentences = winners
+    .filter(({ found }) => found)
+    .map(({ found }) => describe({ organisations: found?.by ?? [], faults: [] }, need, trust));
   if (sentences.length === 0) throw new Missing(`no attestation is about batch ${number} of ${stream}`);
   [attested.entry, attested.stream, attested.device] = winners.map(({ found }) => found?.value ?? null);
   attested.by = winners[0].found?.by ?? [];

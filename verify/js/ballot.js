@@ -104,11 +104,13 @@ export class Ballot {
    */
   newest(need, key) {
     const enough = this.all.filter(({ by }) => by.length >= need);
-    return enough.length === 0 ? this.winner : best(enough, (a, b) => {
-      const [p, q] = [a.position(key, need), b.position(key, need)];
-      const places = p && q ? p.block - q.block || p.index - q.index : 0;
-      return places || a.asOf(need).said.head.number - b.asOf(need).said.head.number;
-    });
+    return enough.length === 0
+      ? this.winner
+      : best(enough, (a, b) => {
+          const [p, q] = [a.position(key, need), b.position(key, need)];
+          const places = p && q ? p.block - q.block || p.index - q.index : 0;
+          return places || a.asOf(need).said.head.number - b.asOf(need).said.head.number;
+        });
   }
 }
 
@@ -119,5 +121,8 @@ export class Ballot {
  * @returns {T | null} the first of the greatest
  */
 function best(list, compare) {
-  return list.reduce((/** @type {T | null} */ found, next) => (found === null || compare(next, found) > 0 ? next : found), null);
+  return list.reduce(
+    (/** @type {T | null} */ found, next) => (found === null || compare(next, found) > 0 ? next : found),
+    null,
+  );
 }

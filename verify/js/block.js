@@ -38,10 +38,15 @@ import { decode } from './protobuf.js';
  */
 export async function parseBlock(bytes, channel) {
   const { header, data, metadata } = decode(bytes, messages.BLOCK);
-  if (!header || !data || data.envelopes.length === 0) throw new FormatError('the block has no header or no transaction');
-  if (metadata?.entries.length !== 1) throw new FormatError(`block ${header.number} has other metadata than the signatures`);
+  if (!header || !data || data.envelopes.length === 0)
+    throw new FormatError('the block has no header or no transaction');
+  if (metadata?.entries.length !== 1)
+    throw new FormatError(`block ${header.number} has other metadata than the signatures`);
   const { value, signatures } = decode(metadata.entries[0], messages.METADATA);
-  if (signatures.length > MAX_SIGNATURES) throw new FormatError(`block ${header.number} has ${signatures.length} signatures, at most ${MAX_SIGNATURES} are read`);
+  if (signatures.length > MAX_SIGNATURES)
+    throw new FormatError(
+      `block ${header.number} has ${signatures.length} signatures, at most ${MAX_SIGNATURES} are read`,
+    );
   const { envelopes } = data;
   if (!equal(header.dataHash, await sha256(...envelopes))) {
     throw new FormatError(`block ${header.number} does not hold the transactions whose hash is in its header`);
@@ -49,7 +54,8 @@ export async function parseBlock(bytes, channel) {
   const ids = [];
   for (const [i, envelope] of envelopes.entries()) {
     const { payload, signature } = decode(envelope, messages.ENVELOPE);
-    if (payload.length === 0 || (signature.length === 0 && envelopes.length > 1)) throw new FormatError(`transaction ${i} of block ${header.number} is not signed`);
+    if (payload.length === 0 || (signature.length === 0 && envelopes.length > 1))
+      throw new FormatError(`transaction ${i} of block ${header.number} is not signed`);
     ids.push(await idOf(payload, channel));
   }
   const configuration = decode(value, messages.ORDERER_METADATA).lastConfig?.index ?? 0;
@@ -96,7 +102,8 @@ export async function orderersOf(block, orderers) {
     try {
       const { signature, ...headers } = decode(bytes, messages.METADATA_SIGNATURE);
       const { identity, covered, label } = await signerOf(headers, orderers);
-      if (!(await identity.verify(signature, block.value, covered, header))) throw new FormatError(`${label} did not sign this block`);
+      if (!(await identity.verify(signature, block.value, covered, header)))
+        throw new FormatError(`${label} did not sign this block`);
       signers.set(toHex(await sha256(identity.certificate.tbs.raw)), label);
     } catch (error) {
       refusals.push(error instanceof Error ? error.message : String(error));
@@ -112,13 +119,19 @@ export async function orderersOf(block, orderers) {
  */
 async function signerOf({ signatureHeader, identifierHeader }, orderers) {
   if (orderers.consensus === 'BFT') {
-    if (signatureHeader.length > 0) throw new FormatError('a BFT orderer signs with its number, not with its certificate');
+    if (signatureHeader.length > 0)
+      throw new FormatError('a BFT orderer signs with its number, not with its certificate');
     const { identifier } = decode(identifierHeader, messages.IDENTIFIER_HEADER);
     const consenter = orderers.consenters.find(({ id }) => id === identifier);
     if (!consenter) throw new FormatError(`consenter ${identifier} is not pinned`);
-    return { identity: consenter.identity, covered: identifierHeader, label: `consenter ${identifier} of ${consenter.identity.mspId}` };
+    return {
+      identity: consenter.identity,
+      covered: identifierHeader,
+      label: `consenter ${identifier} of ${consenter.identity.mspId}`,
+    };
   }
-  if (identifierHeader.length > 0) throw new FormatError('a Raft orderer signs with its certificate, not with a number');
+  if (identifierHeader.length > 0)
+    throw new FormatError('a Raft orderer signs with its certificate, not with a number');
   const identity = Identity.parse(decode(signatureHeader, messages.SIGNATURE_HEADER).creator);
   const organisation = orderers.organisations.find(({ mspId }) => mspId === identity.mspId);
   if (!organisation) throw new FormatError(`${identity.mspId} is no pinned orderer organisation`);

@@ -142,7 +142,9 @@ class Decoder {
       const keyStart = this.at;
       const key = this.item(depth + 1);
       const encoded = this.data.subarray(keyStart, this.at);
-      const misplaced = this.anyOrder ? keys.some((k) => equal(k, encoded)) : i > 0 && compare(keys[i - 1], encoded) >= 0;
+      const misplaced = this.anyOrder
+        ? keys.some((k) => equal(k, encoded))
+        : i > 0 && compare(keys[i - 1], encoded) >= 0;
       if (misplaced) throw new FormatError(`CBOR: map key at byte ${keyStart} is out of order or comes twice`);
       keys.push(encoded);
       entries.push([key, this.item(depth + 1)]);
@@ -162,7 +164,12 @@ function small(value) {
  * @param {number} start
  */
 function simple(info, start) {
-  const known = new Map([[20, false], [21, true], [22, null], [23, undefined]]);
+  const known = new Map([
+    [20, false],
+    [21, true],
+    [22, null],
+    [23, undefined],
+  ]);
   if (!known.has(info)) throw new FormatError(`CBOR: unsupported simple or floating point value at byte ${start}`);
   return known.get(info);
 }
@@ -210,7 +217,11 @@ export function encode(value) {
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
     return value < 0 ? encodeHead(1, -1n - BigInt(value)) : encodeHead(0, value);
   }
-  const simples = [[false, 0xf4], [true, 0xf5], [null, 0xf6]];
+  const simples = [
+    [false, 0xf4],
+    [true, 0xf5],
+    [null, 0xf6],
+  ];
   const known = simples.find(([v]) => v === value);
   if (!known) throw new FormatError(`CBOR: cannot encode ${typeof value}`);
   return Uint8Array.of(Number(known[1]));
@@ -220,6 +231,7 @@ export function encode(value) {
 function encodeMap(map) {
   const pairs = [...map].map(([key, value]) => [encode(key), encode(value)]);
   pairs.sort(([a], [b]) => compare(a, b));
-  if (pairs.some(([key], i) => i > 0 && equal(key, pairs[i - 1][0]))) throw new FormatError('CBOR: map key comes twice');
+  if (pairs.some(([key], i) => i > 0 && equal(key, pairs[i - 1][0])))
+    throw new FormatError('CBOR: map key comes twice');
   return concat(encodeHead(5, pairs.length), ...pairs.flat());
 }

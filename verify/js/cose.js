@@ -11,7 +11,17 @@ import { CborMap, Tag, decode, encode } from './cbor.js';
 import { ALGORITHMS } from './key.js';
 
 /** Header labels. */
-export const LABEL = { alg: 1, crit: 2, contentType: 3, kid: 4, claims: 15, typ: 16, receipts: 394, vds: 395, vdp: 396 };
+export const LABEL = {
+  alg: 1,
+  crit: 2,
+  contentType: 3,
+  kid: 4,
+  claims: 15,
+  typ: 16,
+  receipts: 394,
+  vds: 395,
+  vdp: 396,
+};
 
 const NOTHING = new Uint8Array(0);
 
@@ -40,9 +50,11 @@ export class Sign1 {
     const parts = tagged.value;
     if (!Array.isArray(parts) || parts.length !== 4) throw new FormatError('COSE_Sign1: not an array of four');
     const [protectedBytes, unprotected, payload, signature] = parts;
-    if (!(protectedBytes instanceof Uint8Array)) throw new FormatError('COSE_Sign1: protected header is not a byte string');
+    if (!(protectedBytes instanceof Uint8Array))
+      throw new FormatError('COSE_Sign1: protected header is not a byte string');
     if (!(unprotected instanceof CborMap)) throw new FormatError('COSE_Sign1: unprotected header is not a map');
-    if (payload !== null && !(payload instanceof Uint8Array)) throw new FormatError('COSE_Sign1: payload is neither a byte string nor nil');
+    if (payload !== null && !(payload instanceof Uint8Array))
+      throw new FormatError('COSE_Sign1: payload is neither a byte string nor nil');
     if (!(signature instanceof Uint8Array)) throw new FormatError('COSE_Sign1: signature is not a byte string');
     return new Sign1(protectedBytes, unprotected, payload, signature);
   }
@@ -100,7 +112,8 @@ export function readHeader(message, profile) {
   const map = message.header();
   checkLabels(map, profile);
   const algorithm = ALGORITHMS.get(map.get(LABEL.alg));
-  if (!algorithm) throw new FormatError(`algorithm ${String(map.get(LABEL.alg))} is not supported; EdDSA (-8) and ES256 (-7) are`);
+  if (!algorithm)
+    throw new FormatError(`algorithm ${String(map.get(LABEL.alg))} is not supported; EdDSA (-8) and ES256 (-7) are`);
   const kid = map.get(LABEL.kid);
   if (!(kid instanceof Uint8Array) || kid.length !== 8) throw new FormatError('kid is not a byte string of 8 bytes');
   const claims = map.get(LABEL.claims);
@@ -114,8 +127,10 @@ export function readHeader(message, profile) {
  */
 function checkLabels(map, profile) {
   for (const label of map.keys()) {
-    if (typeof label !== 'number' && typeof label !== 'bigint' && typeof label !== 'string') throw new FormatError('header label is neither an integer nor text');
-    if (!profile.open && !profile.labels.includes(Number(label))) throw new FormatError(`header label ${label} does not belong here`);
+    if (typeof label !== 'number' && typeof label !== 'bigint' && typeof label !== 'string')
+      throw new FormatError('header label is neither an integer nor text');
+    if (!profile.open && !profile.labels.includes(Number(label)))
+      throw new FormatError(`header label ${label} does not belong here`);
   }
   const missing = profile.labels.find((label) => !map.has(label));
   if (missing !== undefined) throw new FormatError(`header label ${missing} is missing`);
@@ -134,7 +149,8 @@ function checkLabels(map, profile) {
  */
 export function claimNumber(map, key, least = 0) {
   const value = map.get(key);
-  if (!Number.isSafeInteger(value) || value < least) throw new FormatError(`claim ${key} is not a number within ${least} and 2^53-1`);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new FormatError(`claim ${key} is not a number within ${least} and 2^53-1`);
   return value;
 }
 
@@ -156,7 +172,7 @@ export function claimText(map, key) {
  */
 export function claimHash(map, key) {
   const value = map.get(key);
-  if (!(value instanceof Uint8Array) || value.length !== 32) throw new FormatError(`claim ${key} is not a byte string of 32 bytes`);
+  if (!(value instanceof Uint8Array) || value.length !== 32)
+    throw new FormatError(`claim ${key} is not a byte string of 32 bytes`);
   return value;
 }
-

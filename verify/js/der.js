@@ -38,7 +38,8 @@ export class Der {
    * @returns {Der} this
    */
   expect(tag) {
-    if (this.tag !== tag) throw new FormatError(`DER: tag 0x${this.tag.toString(16)} where 0x${tag.toString(16)} belongs`);
+    if (this.tag !== tag)
+      throw new FormatError(`DER: tag 0x${this.tag.toString(16)} where 0x${tag.toString(16)} belongs`);
     return this;
   }
 
@@ -87,7 +88,9 @@ export class Der {
   time() {
     if (this.tag !== 0x17 && this.tag !== 0x18) throw new FormatError('DER: not a time');
     const text = String.fromCharCode(...this.content);
-    const parts = (this.tag === 0x17 ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(text);
+    const parts = (
+      this.tag === 0x17 ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
+    ).exec(text);
     if (!parts) throw new FormatError('DER: a time in an unknown form');
     const [year, month, day, hour, minute, second] = parts.slice(1).map(Number);
     const full = this.tag === 0x18 ? year : year < 50 ? 2000 + year : 1900 + year;
@@ -151,5 +154,8 @@ export function encodeUnsigned(value) {
   let text = value.toString(16);
   text = text.padStart(text.length + (text.length % 2), '0');
   if (parseInt(text.slice(0, 2), 16) & 0x80) text = '00' + text;
-  return encodeDer(0x02, Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16)));
+  return encodeDer(
+    0x02,
+    Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16)),
+  );
 }

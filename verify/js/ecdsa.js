@@ -51,11 +51,13 @@ export function signatureFromDer(der, curve) {
   const parts = readDer(der, 0x30).children();
   if (parts.length !== 2) throw new FormatError('ECDSA signature does not hold two integers');
   const { size } = CURVES[curve];
-  return concat(...parts.map((part) => {
-    const digits = part.unsigned();
-    if (digits.length > size) throw new FormatError('ECDSA signature holds an integer beyond the order');
-    return concat(new Uint8Array(size - digits.length), digits);
-  }));
+  return concat(
+    ...parts.map((part) => {
+      const digits = part.unsigned();
+      if (digits.length > size) throw new FormatError('ECDSA signature holds an integer beyond the order');
+      return concat(new Uint8Array(size - digits.length), digits);
+    }),
+  );
 }
 
 /**

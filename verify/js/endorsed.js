@@ -24,20 +24,27 @@ export async function checkEndorsed(context) {
   const { receipt } = statement;
   /** @type {Transaction} */
   let tx;
-  await checks.make('endorsed.transaction', ['statement.format', '?anchor.hash', '?anchor.content', '?ordered.block'], async () => {
-    const envelope = context.ordered?.envelope ?? statement.evidence.envelope;
-    if (!envelope) throw new Missing("the statement does not hold the anchor's transaction");
-    tx = await parseTransaction(envelope);
-    checkCall(tx, trust.ledger, 'anchors:Anchor');
-    if (tx.txId !== receipt.transaction) throw new FormatError(`transaction ${tx.txId}, the receipt names ${receipt.transaction}`);
-    if (tx.time !== receipt.time) throw new FormatError(`the transaction is of ${tx.time}, the receipt says ${receipt.time}`);
-    if (!equal(tx.args[1], statement.anchor)) throw new FormatError('the transaction anchors something else');
-    return `transaction ${tx.txId} on ${trust.ledger} brings this anchor`;
-  });
+  await checks.make(
+    'endorsed.transaction',
+    ['statement.format', '?anchor.hash', '?anchor.content', '?ordered.block'],
+    async () => {
+      const envelope = context.ordered?.envelope ?? statement.evidence.envelope;
+      if (!envelope) throw new Missing("the statement does not hold the anchor's transaction");
+      tx = await parseTransaction(envelope);
+      checkCall(tx, trust.ledger, 'anchors:Anchor');
+      if (tx.txId !== receipt.transaction)
+        throw new FormatError(`transaction ${tx.txId}, the receipt names ${receipt.transaction}`);
+      if (tx.time !== receipt.time)
+        throw new FormatError(`the transaction is of ${tx.time}, the receipt says ${receipt.time}`);
+      if (!equal(tx.args[1], statement.anchor)) throw new FormatError('the transaction anchors something else');
+      return `transaction ${tx.txId} on ${trust.ledger} brings this anchor`;
+    },
+  );
   await checks.make('endorsed.creator', ['endorsed.transaction'], async () => {
     const { owner } = splitName(receipt.stream);
     const mspId = await checkCreator(tx, trust);
-    if (mspId !== owner) throw new FormatError(`a member of ${mspId} signed the transaction, the stream is of ${owner}`);
+    if (mspId !== owner)
+      throw new FormatError(`a member of ${mspId} signed the transaction, the stream is of ${owner}`);
     return `a member of ${owner} signed the transaction`;
   });
   await checks.make('endorsed.proposal', ['endorsed.transaction', '?endorsed.creator'], () => checkProposal(tx));
@@ -59,7 +66,9 @@ function checkWrites(tx, { statement }) {
   const anchors = writesTo(tx.action.results, tx.chaincode).filter(({ key }) => key.startsWith('\0anchor\0'));
   const [write] = anchors;
   if (anchors.length !== 1 || write.key !== anchorKey(stream, number) || write.isDelete) {
-    throw new FormatError(`the transaction writes ${anchors.length} anchors; batch ${number} of ${stream} alone is expected`);
+    throw new FormatError(
+      `the transaction writes ${anchors.length} anchors; batch ${number} of ${stream} alone is expected`,
+    );
   }
   const entry = parseEntry(write.value);
   checkEntry(entry, statement);

@@ -44,7 +44,8 @@ async function endorserOf({ endorser, signature }, action, trust) {
   if (!organisation) throw new FormatError(`an endorser is of ${identity.mspId}, which is not pinned`);
   const refusal = await organisation.nodeRefusal(identity);
   if (refusal) throw new FormatError(`an endorser of ${identity.mspId} ${refusal}`);
-  if (!(await identity.verify(signature, action.signed, endorser))) throw new FormatError(`an endorser of ${identity.mspId} did not sign this answer`);
+  if (!(await identity.verify(signature, action.signed, endorser)))
+    throw new FormatError(`an endorser of ${identity.mspId} did not sign this answer`);
   return identity.mspId;
 }
 
@@ -56,10 +57,14 @@ async function endorserOf({ endorser, signature }, action, trust) {
  */
 export function describe({ organisations, faults }, least, trust) {
   if (organisations.length < least) {
-    throw new FormatError([`signed by peers of ${organisations.length} organisations, ${least} are asked for`, ...faults].join('; '));
+    throw new FormatError(
+      [`signed by peers of ${organisations.length} organisations, ${least} are asked for`, ...faults].join('; '),
+    );
   }
   const roles = trust.organisations.filter(({ mspId, unit }) => unit === '' && organisations.includes(mspId));
-  const doubt = roles.length ? `; ${roles.map(({ mspId }) => mspId).join(', ')} tells peers and other identities not apart` : '';
+  const doubt = roles.length
+    ? `; ${roles.map(({ mspId }) => mspId).join(', ')} tells peers and other identities not apart`
+    : '';
   return [`signed by peers of ${organisations.join(', ')}${doubt}`, ...faults].join('; ');
 }
 
@@ -81,7 +86,8 @@ export async function checkCreator(tx, trust) {
   if (!organisation) throw new FormatError(`the creator is of ${creator.mspId}, which is not pinned`);
   const refusal = await organisation.refusal(creator);
   if (refusal) throw new FormatError(`the creator ${refusal}`);
-  if (!(await creator.verify(tx.signature, tx.payload))) throw new FormatError('the creator did not sign this transaction');
+  if (!(await creator.verify(tx.signature, tx.payload)))
+    throw new FormatError('the creator did not sign this transaction');
   return creator.mspId;
 }
 
@@ -92,9 +98,14 @@ export async function checkCreator(tx, trust) {
  */
 export function checkEntry(entry, { anchor: bytes, receipt }) {
   const { anchor, hash, txId, ledgerTime } = entry;
-  if (hash !== receipt.anchor) throw new FormatError(`the entry is of anchor ${hash}, the receipt of ${receipt.anchor}`);
-  if (!equal(utf8(canonical(anchor)), bytes)) throw new FormatError('the entry holds another anchor than its hash is of');
-  if (anchor.stream !== receipt.stream || anchor.number !== receipt.number) throw new FormatError(`the entry is of batch ${anchor.number} of ${anchor.stream}`);
-  if (txId !== receipt.transaction) throw new FormatError(`the entry is of transaction ${txId}, the receipt of ${receipt.transaction}`);
-  if (ledgerTime !== receipt.time) throw new FormatError(`the entry is of ${ledgerTime}, the receipt says ${receipt.time}`);
+  if (hash !== receipt.anchor)
+    throw new FormatError(`the entry is of anchor ${hash}, the receipt of ${receipt.anchor}`);
+  if (!equal(utf8(canonical(anchor)), bytes))
+    throw new FormatError('the entry holds another anchor than its hash is of');
+  if (anchor.stream !== receipt.stream || anchor.number !== receipt.number)
+    throw new FormatError(`the entry is of batch ${anchor.number} of ${anchor.stream}`);
+  if (txId !== receipt.transaction)
+    throw new FormatError(`the entry is of transaction ${txId}, the receipt of ${receipt.transaction}`);
+  if (ledgerTime !== receipt.time)
+    throw new FormatError(`the entry is of ${ledgerTime}, the receipt says ${receipt.time}`);
 }

@@ -68,7 +68,8 @@ export async function parseHeader(payload) {
   const { creator, nonce } = decode(header.signatureHeader, messages.SIGNATURE_HEADER);
   const { seconds, nanos } = channel.timestamp ?? { seconds: 0, nanos: 0 };
   if (channel.epoch !== 0 || nanos > 999_999_999) throw new FormatError('Fabric: epoch or timestamp is out of range');
-  const { chaincodeId } = channel.type === ENDORSER_TRANSACTION ? decode(channel.extension, messages.EXTENSION) : { chaincodeId: null };
+  const { chaincodeId } =
+    channel.type === ENDORSER_TRANSACTION ? decode(channel.extension, messages.EXTENSION) : { chaincodeId: null };
   return {
     type: channel.type,
     channel: channel.channel,
@@ -90,21 +91,35 @@ export async function parseHeader(payload) {
 export async function parseTransaction(bytes) {
   const { payload, signature } = decode(bytes, messages.ENVELOPE);
   const header = await parseHeader(payload);
-  if (header.type !== ENDORSER_TRANSACTION) throw new FormatError(`Fabric: the envelope is of type ${header.type}, not an endorsed transaction`);
-  if (header.statedId !== header.txId) throw new FormatError(`Fabric: the transaction states the id ${header.statedId}, by nonce and creator it is ${header.txId}`);
+  if (header.type !== ENDORSER_TRANSACTION)
+    throw new FormatError(`Fabric: the envelope is of type ${header.type}, not an endorsed transaction`);
+  if (header.statedId !== header.txId)
+    throw new FormatError(
+      `Fabric: the transaction states the id ${header.statedId}, by nonce and creator it is ${header.txId}`,
+    );
   const { header: headers, data } = decode(payload, messages.PAYLOAD);
   const { actions } = decode(data, messages.TRANSACTION);
   if (actions.length !== 1) throw new FormatError(`Fabric: ${actions.length} actions in the transaction, not 1`);
   const only = decode(actions[0], messages.TRANSACTION_ACTION);
-  if (!equal(only.header, headers.signatureHeader)) throw new FormatError("Fabric: the action's signature header is not the transaction's");
+  if (!equal(only.header, headers.signatureHeader))
+    throw new FormatError("Fabric: the action's signature header is not the transaction's");
   const { proposal, action: endorsed } = decode(only.payload, messages.ACTION_PAYLOAD);
   const called = parseProposal(proposal);
   const action = parseAction(endorsed);
   if (header.chaincode === '' || called.chaincode !== header.chaincode || action.chaincode !== header.chaincode) {
-    throw new FormatError(`Fabric: the header names chaincode ${header.chaincode}, the call ${called.chaincode}, the answer ${action.chaincode}`);
+    throw new FormatError(
+      `Fabric: the header names chaincode ${header.chaincode}, the call ${called.chaincode}, the answer ${action.chaincode}`,
+    );
   }
   checkEvent(action.events, header);
-  return { ...header, ...called, payload, signature, proposal: [headers.channelHeader, headers.signatureHeader, proposal], action };
+  return {
+    ...header,
+    ...called,
+    payload,
+    signature,
+    proposal: [headers.channelHeader, headers.signatureHeader, proposal],
+    action,
+  };
 }
 
 /**
@@ -130,9 +145,20 @@ function parseAction(endorsed) {
   const { proposalHash, extension } = decode(endorsed.response, messages.RESPONSE_PAYLOAD);
   const { results, events, response, chaincodeId } = decode(extension, messages.CHAINCODE_ACTION);
   if (!response) throw new FormatError('Fabric: the chaincode did not answer');
-  if (endorsed.endorsements.length > MAX_SIGNATURES) throw new FormatError(`Fabric: ${endorsed.endorsements.length} endorsements, at most ${MAX_SIGNATURES} are read`);
-  const endorsements = endorsed.endorsements.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.ENDORSEMENT));
-  return { signed: endorsed.response, proposalHash, chaincode: chaincodeId?.name ?? '', ...response, results, events, endorsements };
+  if (endorsed.endorsements.length > MAX_SIGNATURES)
+    throw new FormatError(`Fabric: ${endorsed.endorsements.length} endorsements, at most ${MAX_SIGNATURES} are read`);
+  const endorsements = endorsed.endorsements.map((/** @type {Uint8Array} */ bytes) =>
+    decode(bytes, messages.ENDORSEMENT),
+  );
+  return {
+    signed: endorsed.response,
+    proposalHash,
+    chaincode: chaincodeId?.name ?? '',
+    ...response,
+    results,
+    events,
+    endorsements,
+  };
 }
 
 /**
@@ -142,7 +168,8 @@ function parseAction(endorsed) {
 function checkEvent(events, { txId, chaincode }) {
   if (events.length === 0) return;
   const event = decode(events, messages.EVENT);
-  if (event.txId !== txId || event.chaincode !== chaincode) throw new FormatError(`Fabric: the event is of transaction ${event.txId} of chaincode ${event.chaincode}`);
+  if (event.txId !== txId || event.chaincode !== chaincode)
+    throw new FormatError(`Fabric: the event is of transaction ${event.txId} of chaincode ${event.chaincode}`);
 }
 
 /**
@@ -165,7 +192,8 @@ export function checkCall({ channel, chaincode, args, action }, ledger, called) 
   const asked = `${channel}/${chaincode}`;
   if (asked !== ledger) throw new FormatError(`the transaction is of ${asked}, not of ${ledger}`);
   const name = args.length > 0 ? fromUtf8(args[0]) : '';
-  if (name !== called || args.length !== 2) throw new FormatError(`the transaction calls ${name} with ${args.length - 1} arguments, not ${called} with 1`);
+  if (name !== called || args.length !== 2)
+    throw new FormatError(`the transaction calls ${name} with ${args.length - 1} arguments, not ${called} with 1`);
   if (action.status !== 200) throw new FormatError(`the chaincode answered ${action.status} ${action.message}`);
 }
 
@@ -212,7 +240,9 @@ export function writesTo(results, chaincode) {
  * @returns {Map<string, {block: number, index: number}>} keys that had no value are left out
  */
 export function readsOf(results, chaincode) {
-  const reads = (setOf(results, chaincode)?.reads ?? []).map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.READ));
+  const reads = (setOf(results, chaincode)?.reads ?? []).map((/** @type {Uint8Array} */ bytes) =>
+    decode(bytes, messages.READ),
+  );
   distinct(reads);
   const found = reads.filter((/** @type {any} */ { version }) => version);
   return new Map(found.map((/** @type {any} */ { key, version }) => [key, version]));
@@ -220,5 +250,6 @@ export function readsOf(results, chaincode) {
 
 /** @param {{key: string}[]} list */
 function distinct(list) {
-  if (new Set(list.map(({ key }) => key)).size !== list.length) throw new FormatError('Fabric: a key is read or written twice');
+  if (new Set(list.map(({ key }) => key)).size !== list.length)
+    throw new FormatError('Fabric: a key is read or written twice');
 }

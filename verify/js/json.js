@@ -112,7 +112,8 @@ class Reader {
     literal.lastIndex = this.at;
     const found = literal.exec(this.text);
     const number = found ? Number(found[0]) : NaN;
-    if (!Number.isSafeInteger(number) || Object.is(number, -0)) throw this.fault('neither a value nor a whole number within 2^53-1');
+    if (!Number.isSafeInteger(number) || Object.is(number, -0))
+      throw this.fault('neither a value nor a whole number within 2^53-1');
     this.at = literal.lastIndex;
     return number;
   }
@@ -142,10 +143,13 @@ export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (value !== null && typeof value === 'object') {
     // The default order of JavaScript is the one that the RFC asks for: by UTF-16 code units.
-    const members = Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`);
+    const members = Object.keys(value)
+      .sort()
+      .map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`);
     return `{${members.join(',')}}`;
   }
-  if (typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value)) return JSON.stringify(value);
+  if (typeof value === 'string' || typeof value === 'boolean' || Number.isSafeInteger(value))
+    return JSON.stringify(value);
   throw new FormatError(`JSON: ${typeof value} has no canonical form here`);
 }
 
@@ -157,6 +161,7 @@ export function canonical(value) {
  */
 export function parseCanonical(data) {
   const value = parseJson(data);
-  if (!equal(utf8(canonical(value)), data)) throw new FormatError('JSON: not in canonical form (RFC 8785: names sorted, no white space)');
+  if (!equal(utf8(canonical(value)), data))
+    throw new FormatError('JSON: not in canonical form (RFC 8785: names sorted, no white space)');
   return value;
 }

@@ -12,7 +12,10 @@ import { importPoint, verifyEcdsa } from './ecdsa.js';
 import { checkEd25519Key, verifyEd25519 } from './ed25519.js';
 
 /** COSE algorithms by number. */
-export const ALGORITHMS = new Map([[-8, 'EdDSA'], [-7, 'ES256']]);
+export const ALGORITHMS = new Map([
+  [-8, 'EdDSA'],
+  [-7, 'ES256'],
+]);
 
 const [KTY, CRV, X, Y] = [1, -1, -2, -3];
 
@@ -49,7 +52,17 @@ export class PublicKey {
 
   /** @param {Uint8Array} x an Ed25519 public key */
   static async ed25519(x) {
-    return PublicKey.parse(encode(new Map(/** @type {[number, any][]} */ ([[KTY, 1], [CRV, 6], [X, x]]))));
+    return PublicKey.parse(
+      encode(
+        new Map(
+          /** @type {[number, any][]} */ ([
+            [KTY, 1],
+            [CRV, 6],
+            [X, x],
+          ]),
+        ),
+      ),
+    );
   }
 
   /**

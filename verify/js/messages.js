@@ -42,7 +42,11 @@ export const BLOCK = {
 /** common.Metadata @type {Schema} */
 export const METADATA = { value: [1, 'bytes'], signatures: [2, 'list'] };
 /** common.MetadataSignature @type {Schema} */
-export const METADATA_SIGNATURE = { signatureHeader: [1, 'bytes'], signature: [2, 'bytes'], identifierHeader: [3, 'bytes'] };
+export const METADATA_SIGNATURE = {
+  signatureHeader: [1, 'bytes'],
+  signature: [2, 'bytes'],
+  identifierHeader: [3, 'bytes'],
+};
 /** common.IdentifierHeader @type {Schema} */
 export const IDENTIFIER_HEADER = { identifier: [1, 'uint'], nonce: [2, 'bytes'] };
 /** common.OrdererBlockMetadata @type {Schema} */
@@ -55,17 +59,23 @@ export const TRANSACTION = { actions: [1, 'list'] };
 /** protos.TransactionAction @type {Schema} */
 export const TRANSACTION_ACTION = { header: [1, 'bytes'], payload: [2, 'bytes'] };
 /** protos.ChaincodeActionPayload @type {Schema} */
-export const ACTION_PAYLOAD = { proposal: [1, 'bytes'], action: [2, { response: [1, 'bytes'], endorsements: [2, 'list'] }] };
+export const ACTION_PAYLOAD = {
+  proposal: [1, 'bytes'],
+  action: [2, { response: [1, 'bytes'], endorsements: [2, 'list'] }],
+};
 /** protos.ChaincodeProposalPayload @type {Schema} */
 export const PROPOSAL_PAYLOAD = { input: [1, 'bytes'], transientMap: [2, 'list'] };
 /** protos.ChaincodeInvocationSpec @type {Schema} */
 export const INVOCATION = {
-  spec: [1, {
-    type: [1, 'uint'],
-    chaincodeId: [2, chaincodeId],
-    input: [3, { args: [1, 'list'], decorations: [2, 'list'], isInit: [3, 'uint'] }],
-    timeout: [4, 'uint'],
-  }],
+  spec: [
+    1,
+    {
+      type: [1, 'uint'],
+      chaincodeId: [2, chaincodeId],
+      input: [3, { args: [1, 'list'], decorations: [2, 'list'], isInit: [3, 'uint'] }],
+      timeout: [4, 'uint'],
+    },
+  ],
 };
 /** protos.ProposalResponsePayload @type {Schema} */
 export const RESPONSE_PAYLOAD = { proposalHash: [1, 'bytes'], extension: [2, 'bytes'] };

@@ -80,9 +80,11 @@ export class Organisation {
     const { certificate } = identity;
     if (certificate.isAuthority) return 'is a certificate authority, which is no identity';
     const chains = await this.chains(certificate, certificate.notBefore + 1000);
-    if (chains.length !== 1) return `has a certificate with ${chains.length} chains to pinned authorities of ${this.mspId}, not 1`;
+    if (chains.length !== 1)
+      return `has a certificate with ${chains.length} chains to pinned authorities of ${this.mspId}, not 1`;
     const [[, issuer]] = chains;
-    if (await this.isInner(issuer)) return `has a certificate of an authority of ${this.mspId} that issues authorities only`;
+    if (await this.isInner(issuer))
+      return `has a certificate of an authority of ${this.mspId} that issues authorities only`;
     if (await this.isRevoked(certificate, issuer)) return 'has a certificate that is revoked';
     return null;
   }
@@ -125,19 +127,24 @@ export class Organisation {
    */
   async checkAuthorities() {
     for (const authority of [...this.roots, ...this.intermediates]) {
-      if (!authority.isAuthority || authority.subjectKeyId === '') throw new FormatError('a certificate is not an authority with a subject key identifier');
+      if (!authority.isAuthority || authority.subjectKeyId === '')
+        throw new FormatError('a certificate is not an authority with a subject key identifier');
     }
     for (const intermediate of this.intermediates) {
       const chains = await this.chains(intermediate, intermediate.notBefore + 1000);
-      if (chains.length !== 1) throw new FormatError(`an intermediate authority has ${chains.length} chains to the roots, not 1`);
-      if (await this.isRevoked(intermediate, chains[0][1])) throw new FormatError('an intermediate authority is revoked');
+      if (chains.length !== 1)
+        throw new FormatError(`an intermediate authority has ${chains.length} chains to the roots, not 1`);
+      if (await this.isRevoked(intermediate, chains[0][1]))
+        throw new FormatError('an intermediate authority is revoked');
     }
   }
 
   /** @param {Certificate} authority whether it issued one of the intermediate authorities */
   async isInner(authority) {
     if (!this.innerNodes.has(authority)) {
-      const all = await Promise.all(this.intermediates.map((i) => i !== authority && issued(i, authority, i.notBefore + 1000, 0)));
+      const all = await Promise.all(
+        this.intermediates.map((i) => i !== authority && issued(i, authority, i.notBefore + 1000, 0)),
+      );
       this.innerNodes.set(authority, all.some(Boolean));
     }
     return this.innerNodes.get(authority);

@@ -26,7 +26,9 @@ export async function checkOrdered(context) {
     const found = findTransaction(context, blocks);
     const attested = context.order.of(statement.receipt.transaction);
     if (attested && (attested.block !== found.block || attested.index !== found.index)) {
-      throw new FormatError(`the block holds the transaction at ${found.block}/${found.index}, attested is ${attested.block}/${attested.index}`);
+      throw new FormatError(
+        `the block holds the transaction at ${found.block}/${found.index}, attested is ${attested.block}/${attested.index}`,
+      );
     }
     context.ordered = found;
     return `block ${found.block} holds the transaction at index ${found.index}`;
@@ -53,7 +55,8 @@ function findTransaction({ statement }, blocks) {
     const index = ids.indexOf(receipt.transaction);
     if (index < 0) continue;
     const envelope = envelopes[index];
-    if (evidence.envelope && !equal(evidence.envelope, envelope)) throw new FormatError(`block ${number} holds the transaction in another envelope than the statement`);
+    if (evidence.envelope && !equal(evidence.envelope, envelope))
+      throw new FormatError(`block ${number} holds the transaction in another envelope than the statement`);
     return { block: number, index, envelope, by: [], configuration };
   }
   throw new Missing(`no block with transaction ${receipt.transaction} is there`);
@@ -67,7 +70,12 @@ function findTransaction({ statement }, blocks) {
 async function signersOf(block, orderers) {
   const { signers, refusals } = await orderersOf(block, orderers);
   if (signers.length < orderers.signatures) {
-    throw new FormatError([`block ${block.number} is signed by ${signers.length} orderers, ${orderers.signatures} are asked for`, ...refusals].join('; '));
+    throw new FormatError(
+      [
+        `block ${block.number} is signed by ${signers.length} orderers, ${orderers.signatures} are asked for`,
+        ...refusals,
+      ].join('; '),
+    );
   }
   return signers;
 }

@@ -69,7 +69,8 @@ export function decode(data, schema) {
     if (!field) throw new FormatError(`protobuf: field ${number} is unknown`);
     const { name, kind } = field;
     if (type !== (kind === 'uint' ? VARINT : BYTES)) throw new FormatError(`protobuf: ${name} is of wire type ${type}`);
-    if (number < last || (number === last && kind !== 'list')) throw new FormatError(`protobuf: ${name} comes twice or out of order`);
+    if (number < last || (number === last && kind !== 'list'))
+      throw new FormatError(`protobuf: ${name} comes twice or out of order`);
     last = number;
     if (kind === 'list') out[name].push(reader.bytes());
     else out[name] = single(reader, name, kind);
@@ -101,7 +102,8 @@ function initial(kind) {
 function single(reader, name, kind) {
   if (typeof kind === 'object') return decode(reader.bytes(), kind);
   const value = kind === 'uint' ? reader.varint() : reader.bytes();
-  if (value === 0 || (value instanceof Uint8Array && value.length === 0)) throw new FormatError(`protobuf: ${name} holds its default`);
+  if (value === 0 || (value instanceof Uint8Array && value.length === 0))
+    throw new FormatError(`protobuf: ${name} holds its default`);
   return kind === 'text' ? fromUtf8(/** @type {Uint8Array} */ (value)) : value;
 }
 

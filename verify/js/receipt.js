@@ -51,7 +51,8 @@ export function parseReceipt(bytes) {
   if (bytes.length > MAX_RECEIPT) throw new FormatError(`receipt of ${bytes.length} bytes, at most ${MAX_RECEIPT}`);
   const { message, proof } = parseGeneric(bytes);
   const { algorithm, kid, claims } = readHeader(message, PROFILE);
-  if (algorithm === 'ES256' && !isLowS(message.signature, 'P-256')) throw new FormatError('receipt: the signature is not low-S');
+  if (algorithm === 'ES256' && !isLowS(message.signature, 'P-256'))
+    throw new FormatError('receipt: the signature is not low-S');
   const keys = Object.values(CLAIM);
   const unknown = claims.keys().find((key) => !keys.includes(key));
   if (unknown !== undefined) throw new FormatError(`receipt: claim ${String(unknown)} does not belong here`);
@@ -68,7 +69,8 @@ export function parseReceipt(bytes) {
     algorithm,
   };
   shape.name(receipt.stream, 'receipt: iss');
-  if (receipt.ledger === '' || receipt.ledger.length > 512) throw new FormatError('receipt: sub is not a ledger, channel/chaincode');
+  if (receipt.ledger === '' || receipt.ledger.length > 512)
+    throw new FormatError('receipt: sub is not a ledger, channel/chaincode');
   return receipt;
 }
 
@@ -81,7 +83,8 @@ export function parseReceipt(bytes) {
  */
 export function parseGeneric(bytes) {
   const message = Sign1.parse(bytes);
-  if (message.payload !== null) throw new FormatError('receipt: the payload is attached; it belongs outside the message');
+  if (message.payload !== null)
+    throw new FormatError('receipt: the payload is attached; it belongs outside the message');
   const vds = message.header({ anyOrder: true }).get(LABEL.vds);
   if (vds !== RFC9162_SHA256) throw new FormatError(`receipt: vds ${String(vds)}, not 1 (RFC9162_SHA256)`);
   const proofs = message.unprotected.get(LABEL.vdp);
@@ -104,11 +107,13 @@ function parseProof(encoded) {
   if (!Array.isArray(parts) || parts.length !== 3) throw new FormatError('inclusion proof: not an array of three');
   const [size, index, path] = parts;
   if (!Number.isSafeInteger(size) || size < 1) throw new FormatError('inclusion proof: no tree size');
-  if (!Number.isSafeInteger(index) || index < 0 || index >= size) throw new FormatError('inclusion proof: no leaf of the tree');
+  if (!Number.isSafeInteger(index) || index < 0 || index >= size)
+    throw new FormatError('inclusion proof: no leaf of the tree');
   if (!Array.isArray(path) || path.some((hash) => !(hash instanceof Uint8Array) || hash.length !== 32)) {
     throw new FormatError('inclusion proof: the path is not an array of hashes of 32 bytes');
   }
-  if (path.length !== pathLength(size, index)) throw new FormatError(`inclusion proof: ${path.length} hashes, not ${pathLength(size, index)}`);
+  if (path.length !== pathLength(size, index))
+    throw new FormatError(`inclusion proof: ${path.length} hashes, not ${pathLength(size, index)}`);
   return { size, index, path };
 }
 

@@ -70,7 +70,8 @@ import * as shape from './shape.js';
  */
 function open(required, optional = {}) {
   return (value, at) => {
-    if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new FormatError(`${at}: must be an object`);
+    if (value === null || typeof value !== 'object' || Array.isArray(value))
+      throw new FormatError(`${at}: must be an object`);
     const known = { ...optional, ...required };
     const present = Object.entries(value).filter(([name]) => Object.hasOwn(known, name));
     shape.object(required, optional)(Object.fromEntries(present), at);
@@ -83,16 +84,25 @@ const key = open(
   { until: moment, reason: shape.text, compromisedSince: shape.number() },
 );
 const owned = { version: shape.oneOf(1), id: shape.id, owner: shape.mspId, keys: shape.list(key), updated: moment };
-const device = open({ ...owned, type: shape.oneOf('device'), status: shape.text, registered: moment }, {
-  statusReason: shape.text,
-  suspensions: shape.list(open({ from: moment }, { until: moment })),
-  revoked: moment,
-  transferred: moment,
-  transferredTo: shape.name,
-  compromisedSince: shape.number(),
-});
+const device = open(
+  { ...owned, type: shape.oneOf('device'), status: shape.text, registered: moment },
+  {
+    statusReason: shape.text,
+    suspensions: shape.list(open({ from: moment }, { until: moment })),
+    revoked: moment,
+    transferred: moment,
+    transferredTo: shape.name,
+    compromisedSince: shape.number(),
+  },
+);
 const stream = open({ ...owned, type: shape.oneOf('stream'), bridge: shape.hash, opened: moment });
-const head = open({ type: shape.oneOf('head'), version: shape.oneOf(1), stream: shape.name, number: shape.number(), hash: shape.hash });
+const head = open({
+  type: shape.oneOf('head'),
+  version: shape.oneOf(1),
+  stream: shape.name,
+  number: shape.number(),
+  hash: shape.hash,
+});
 const entry = open({
   type: shape.oneOf('anchor-entry'),
   version: shape.oneOf(1),
@@ -157,7 +167,8 @@ export function parseAttestation(bytes) {
  */
 export async function checkHashes(entries) {
   for (const { anchor, hash } of entries) {
-    if (toHex(await sha256(utf8(canonical(anchor)))) !== hash) throw new FormatError(`the entry of batch ${anchor.number} has another hash than its anchor`);
+    if (toHex(await sha256(utf8(canonical(anchor)))) !== hash)
+      throw new FormatError(`the entry of batch ${anchor.number} has another hash than its anchor`);
   }
 }
 
@@ -176,7 +187,8 @@ export function changesOf(record) {
 const compositeKey = (...parts) => ['', ...parts, ''].join('\0');
 
 /** @param {string} stream @param {number} number where the ledger stores an anchor */
-export const anchorKey = (stream, number) => compositeKey('anchor', ...stream.split('/'), String(number).padStart(16, '0'));
+export const anchorKey = (stream, number) =>
+  compositeKey('anchor', ...stream.split('/'), String(number).padStart(16, '0'));
 /** @param {string} stream */
 export const streamKey = (stream) => compositeKey('stream', ...stream.split('/'));
 /** @param {string} stream */

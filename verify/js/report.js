@@ -8,13 +8,28 @@
 /** The checks, in the order in which they are reported. */
 export const CHECKS = Object.freeze([
   'statement.format',
-  'reading.key', 'reading.signature', 'reading.standing',
-  'receipt.ledger', 'receipt.key', 'receipt.signature', 'receipt.standing',
-  'anchor.hash', 'anchor.content',
+  'reading.key',
+  'reading.signature',
+  'reading.standing',
+  'receipt.ledger',
+  'receipt.key',
+  'receipt.signature',
+  'receipt.standing',
+  'anchor.hash',
+  'anchor.content',
   'inclusion.path',
-  'endorsed.transaction', 'endorsed.creator', 'endorsed.proposal', 'endorsed.writes', 'endorsed.signatures',
-  'ordered.block', 'ordered.signatures',
-  'attested.transaction', 'attested.proposal', 'attested.answer', 'attested.signatures', 'attested.anchor',
+  'endorsed.transaction',
+  'endorsed.creator',
+  'endorsed.proposal',
+  'endorsed.writes',
+  'endorsed.signatures',
+  'ordered.block',
+  'ordered.signatures',
+  'attested.transaction',
+  'attested.proposal',
+  'attested.answer',
+  'attested.signatures',
+  'attested.anchor',
   'repudiated',
 ]);
 
@@ -61,7 +76,11 @@ export class Checks {
     const open = needs.find((need) => this.blocks(need));
     if (open) {
       const need = open.replace('?', '');
-      this.set(id, 'skipped', this.outcome(need) === 'failed' ? `${need} failed` : `${need} was not made: ${this.made.get(need)?.detail}`);
+      this.set(
+        id,
+        'skipped',
+        this.outcome(need) === 'failed' ? `${need} failed` : `${need} was not made: ${this.made.get(need)?.detail}`,
+      );
       return;
     }
     try {

@@ -28,7 +28,11 @@ export function object(required, optional = {}) {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) throw fault(at, 'must be an object');
     const inner = (/** @type {string} */ name) => (at ? `${at}.${name}` : name);
     for (const name of Object.keys(value)) {
-      const check = Object.hasOwn(required, name) ? required[name] : Object.hasOwn(optional, name) ? optional[name] : null;
+      const check = Object.hasOwn(required, name)
+        ? required[name]
+        : Object.hasOwn(optional, name)
+          ? optional[name]
+          : null;
       if (!check) throw fault(inner(name), 'is unknown');
       check(value[name], inner(name));
     }
@@ -74,7 +78,8 @@ export function text(value, at) {
  */
 export function number(least = 0) {
   return (value, at) => {
-    if (!Number.isSafeInteger(value) || value < least) throw fault(at, `must be a whole number within ${least} and 2^53-1`);
+    if (!Number.isSafeInteger(value) || value < least)
+      throw fault(at, `must be a whole number within ${least} and 2^53-1`);
   };
 }
 
@@ -107,7 +112,10 @@ export const id = matching(new RegExp(`^${ID}$`), 'an id, [A-Za-z0-9][A-Za-z0-9.
 /** The name of a device or stream: its owner's MSP ID and its id. */
 export const name = matching(new RegExp(`^${OWNER}/${ID}$`), 'a name such as Org1MSP/pump-1');
 export const hash = matching(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal digits');
-export const ledger = matching(/^[a-z][a-z0-9.-]{0,248}\/[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/, 'a ledger, channel/chaincode');
+export const ledger = matching(
+  /^[a-z][a-z0-9.-]{0,248}\/[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$/,
+  'a ledger, channel/chaincode',
+);
 
 /** @param {string} full owner/id */
 export function splitName(full) {

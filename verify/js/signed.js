@@ -26,20 +26,24 @@ export async function checkAnchor(context) {
   const { reading, receipt } = statement;
   await checks.make('anchor.hash', ['statement.format'], async () => {
     const hash = toHex(await sha256(statement.anchor));
-    if (hash !== receipt.anchor) throw new FormatError(`the anchor has hash ${hash}, the receipt names ${receipt.anchor}`);
+    if (hash !== receipt.anchor)
+      throw new FormatError(`the anchor has hash ${hash}, the receipt names ${receipt.anchor}`);
     context.anchor = parseAnchor(statement.anchor);
     return `the receipt names anchor ${hash}`;
   });
   await checks.make('anchor.content', ['anchor.hash'], () => {
     const { stream, number, size } = /** @type {import('./anchor.js').Anchor} */ (context.anchor);
     if (stream !== receipt.stream || number !== receipt.number) {
-      throw new FormatError(`the anchor is of batch ${number} of ${stream}, the receipt of batch ${receipt.number} of ${receipt.stream}`);
+      throw new FormatError(
+        `the anchor is of batch ${number} of ${stream}, the receipt of batch ${receipt.number} of ${receipt.stream}`,
+      );
     }
     return `batch ${number} of ${stream}, ${size} readings`;
   });
   await checks.make('inclusion.path', ['anchor.hash'], async () => {
     const { root, size } = /** @type {import('./anchor.js').Anchor} */ (context.anchor);
-    if (size !== receipt.proof.size) throw new FormatError(`the anchor is of ${size} readings, the path of ${receipt.proof.size}`);
+    if (size !== receipt.proof.size)
+      throw new FormatError(`the anchor is of ${size} readings, the path of ${receipt.proof.size}`);
     const reached = toHex(await rootOf(receipt.proof, reading.bytes));
     if (reached !== root) throw new FormatError(`reading and path lead to root ${reached}, the anchor has ${root}`);
     return `reading ${receipt.proof.index + 1} of ${size} in the batch`;
@@ -68,13 +72,15 @@ export async function checkReceipt(context) {
   const { checks, statement, trust, attested } = context;
   const { reading, receipt } = statement;
   await checks.make('receipt.ledger', ['statement.format'], () => {
-    if (receipt.ledger !== trust.ledger) throw new FormatError(`the receipt is of ledger ${receipt.ledger}, pinned is ${trust.ledger}`);
+    if (receipt.ledger !== trust.ledger)
+      throw new FormatError(`the receipt is of ledger ${receipt.ledger}, pinned is ${trust.ledger}`);
     return `the receipt is of ledger ${receipt.ledger}`;
   });
   /** @type {PublicKey} */
   let key;
   await checks.make('receipt.key', ['attested.signatures'], async () => {
-    if (!attested.stream) throw new Missing(`no attestation holds the record of stream ${receipt.stream} as of this batch or later`);
+    if (!attested.stream)
+      throw new Missing(`no attestation holds the record of stream ${receipt.stream} as of this batch or later`);
     key = await keyOf(attested.stream, receipt.kid);
     return `${key.algorithm} key ${receipt.kid} is a key of stream ${receipt.stream}`;
   });
@@ -97,7 +103,8 @@ export async function checkReading(context) {
   /** @type {PublicKey} */
   let key;
   await checks.make('reading.key', ['attested.signatures'], async () => {
-    if (!attested.device) throw new Missing(`no attestation holds the record of device ${reading.device} as of this batch or later`);
+    if (!attested.device)
+      throw new Missing(`no attestation holds the record of device ${reading.device} as of this batch or later`);
     key = await keyOf(attested.device, reading.kid);
     return `${key.algorithm} key ${reading.kid} is a key of device ${reading.device}`;
   });
@@ -152,11 +159,15 @@ export async function checkRepudiated(context) {
   await checks.make('repudiated', ['attested.signatures', 'reading.key', 'receipt.key'], () => {
     const evidence = attested.reports.find(({ number }) => number === receipt.number);
     if (evidence) {
-      throw new FormatError(`evidence against batch ${receipt.number} of ${receipt.stream} is on the ledger (${evidence.contradiction}, reported by ${evidence.by})`);
+      throw new FormatError(
+        `evidence against batch ${receipt.number} of ${receipt.stream} is on the ledger (${evidence.contradiction}, reported by ${evidence.by})`,
+      );
     }
     const disowned = [judgeReading(context), judgeReceipt(context)].map(({ repudiated }) => repudiated).find(Boolean);
     if (disowned) {
-      throw new FormatError(`valid when anchored; repudiated by ${disowned.by} at ${clock(disowned.at.time)}, since ${clock(disowned.since)}: ${disowned.reason}`);
+      throw new FormatError(
+        `valid when anchored; repudiated by ${disowned.by} at ${clock(disowned.at.time)}, since ${clock(disowned.since)}: ${disowned.reason}`,
+      );
     }
     return `nobody disowned device, stream or batch as of batch ${attested.asOf?.number} of the stream`;
   });

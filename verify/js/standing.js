@@ -52,11 +52,18 @@ export function judgeDevice(device, keyId, at, order = () => undefined) {
   /** @param {Moment | undefined} change whether it had happened; changes of the same time had */
   const after = (change) => change !== undefined && !before(at, change, order);
   if (!after(device.registered)) {
-    return refuse('not-registered', `${name} was registered at ${clock(device.registered.time)}, later than ${clock(at.time)}`);
+    return refuse(
+      'not-registered',
+      `${name} was registered at ${clock(device.registered.time)}, later than ${clock(at.time)}`,
+    );
   }
-  if (device.revoked && after(device.revoked)) return refuse('revoked', `${name} was revoked at ${clock(device.revoked.time)}`);
+  if (device.revoked && after(device.revoked))
+    return refuse('revoked', `${name} was revoked at ${clock(device.revoked.time)}`);
   if (device.transferred && after(device.transferred)) {
-    return refuse('transferred', `${name} was transferred at ${clock(device.transferred.time)}; it is ${device.transferredTo} since`);
+    return refuse(
+      'transferred',
+      `${name} was transferred at ${clock(device.transferred.time)}; it is ${device.transferredTo} since`,
+    );
   }
   if ((device.suspensions ?? []).some(({ from, until }) => after(from) && !after(until))) {
     return refuse('suspended', `${name} was suspended by its owner`);
@@ -85,7 +92,8 @@ export function judgeStream(stream, keyId, at, order = () => undefined) {
   }
   const judged = judgeKey(stream.keys, keyId, name, at, after);
   /** @type {Verdict} */
-  const verdict = judged.reason === 'key-not-yet' ? { reason: 'ok', detail: `key ${keyId} is a later key of ${name}` } : judged;
+  const verdict =
+    judged.reason === 'key-not-yet' ? { reason: 'ok', detail: `key ${keyId} is a later key of ${name}` } : judged;
   if (verdict.reason === 'ok') verdict.repudiated = keyRepudiated(stream.owner, findKey(stream.keys, keyId), at.time);
   return verdict;
 }
@@ -111,13 +119,22 @@ function judgeKey(keys, id, whose, at, after) {
   if (!key) return refuse('unknown-key', `key ${id} is not a key of ${whose}`);
   const { from, until, reason } = key;
   if (until && reason && after(until)) {
-    return refuse('key-replaced', `key ${id} of ${whose} was replaced at ${clock(until.time)} for this reason: ${reason}`);
+    return refuse(
+      'key-replaced',
+      `key ${id} of ${whose} was replaced at ${clock(until.time)} for this reason: ${reason}`,
+    );
   }
   if (until && after(until) && at.time >= until.time + GRACE) {
-    return refuse('key-ended', `key ${id} of ${whose} ended at ${clock(until.time)}, 24 hours or more before ${clock(at.time)}`);
+    return refuse(
+      'key-ended',
+      `key ${id} of ${whose} ended at ${clock(until.time)}, 24 hours or more before ${clock(at.time)}`,
+    );
   }
   if (!after(from)) {
-    return refuse('key-not-yet', `key ${id} of ${whose} is valid from ${clock(from.time)}, later than ${clock(at.time)}`);
+    return refuse(
+      'key-not-yet',
+      `key ${id} of ${whose} is valid from ${clock(from.time)}, later than ${clock(at.time)}`,
+    );
   }
   return { reason: 'ok', detail: `key ${id} was a key of ${whose} at ${clock(at.time)}` };
 }

@@ -46,7 +46,8 @@ export function parseStatement(data) {
   const message = Sign1.parse(data);
   const header = message.unprotected;
   const unknown = header.keys().find((label) => ![LABEL.receipts, ANCHOR, EVIDENCE].includes(label));
-  if (unknown !== undefined) throw new FormatError(`statement: label ${String(unknown)} does not belong in the unprotected header`);
+  if (unknown !== undefined)
+    throw new FormatError(`statement: label ${String(unknown)} does not belong in the unprotected header`);
   const receipts = header.get(LABEL.receipts);
   if (!Array.isArray(receipts) || receipts.length !== 1 || !(receipts[0] instanceof Uint8Array)) {
     throw new FormatError('statement: label 394 is not an array of one receipt');
@@ -67,7 +68,11 @@ function readEvidence(header) {
   const encoded = header.get(EVIDENCE);
   if (!(encoded instanceof Uint8Array)) throw new FormatError(`statement: label ${EVIDENCE} is not a byte string`);
   const map = decode(encoded);
-  if (!(map instanceof CborMap) || map.size === 0 || map.keys().some((key) => ![ENVELOPE, BLOCKS, ATTESTATIONS].includes(key))) {
+  if (
+    !(map instanceof CborMap) ||
+    map.size === 0 ||
+    map.keys().some((key) => ![ENVELOPE, BLOCKS, ATTESTATIONS].includes(key))
+  ) {
     throw new FormatError('evidence: not a map of envelope (1), blocks (2), attestations (3)');
   }
   const envelope = map.get(ENVELOPE) ?? null;
@@ -88,6 +93,7 @@ function isFilled(value) {
 function byteStrings(map, key) {
   if (!map.has(key)) return [];
   const list = map.get(key);
-  if (!Array.isArray(list) || list.length === 0 || !list.every(isFilled)) throw new FormatError(`evidence: ${key} is not an array of byte strings`);
+  if (!Array.isArray(list) || list.length === 0 || !list.every(isFilled))
+    throw new FormatError(`evidence: ${key} is not an array of byte strings`);
   return list;
 }

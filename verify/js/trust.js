@@ -41,13 +41,16 @@ const form = shape.object({
   ledger: shape.ledger,
   configuration: shape.object({ block: shape.number() }),
   organisations: shape.list(shape.object({ ...authorities, peerUnit: shape.text }, furtherAuthorities), 1),
-  orderers: shape.object({
-    consensus: shape.oneOf('etcdraft', 'BFT'),
-    signatures: shape.number(1),
-    organisations: shape.list(shape.object({ ...authorities, ordererUnit: shape.text }, furtherAuthorities), 1),
-  }, {
-    consenters: shape.list(shape.object({ id: shape.number(), mspId: shape.mspId, certificate: shape.text })),
-  }),
+  orderers: shape.object(
+    {
+      consensus: shape.oneOf('etcdraft', 'BFT'),
+      signatures: shape.number(1),
+      organisations: shape.list(shape.object({ ...authorities, ordererUnit: shape.text }, furtherAuthorities), 1),
+    },
+    {
+      consenters: shape.list(shape.object({ id: shape.number(), mspId: shape.mspId, certificate: shape.text })),
+    },
+  ),
   attestations: shape.number(1),
 });
 
@@ -60,7 +63,8 @@ export async function parseTrust(text) {
   const value = parseJson(typeof text === 'string' ? utf8(text) : text);
   form(value, '');
   const organisations = await organisationsOf(value.organisations, 'peerUnit', 'organisations');
-  if (value.attestations > organisations.length) throw new FormatError(`attestations: only ${organisations.length} organisations can attest`);
+  if (value.attestations > organisations.length)
+    throw new FormatError(`attestations: only ${organisations.length} organisations can attest`);
   return {
     ledger: value.ledger,
     configuration: value.configuration.block,
@@ -79,10 +83,14 @@ async function orderersOf(value) {
   const organisations = await organisationsOf(value.organisations, 'ordererUnit', 'orderers.organisations');
   const consenters = (value.consenters ?? []).map((/** @type {any} */ consenter, /** @type {number} */ i) => ({
     id: consenter.id,
-    identity: new Identity(consenter.mspId, inside(`orderers.consenters[${i}]`, () => Certificate.fromPem(consenter.certificate))),
+    identity: new Identity(
+      consenter.mspId,
+      inside(`orderers.consenters[${i}]`, () => Certificate.fromPem(consenter.certificate)),
+    ),
   }));
   if (consensus === 'BFT') await checkConsenters(consenters, organisations);
-  else if (consenters.length > 0) throw new FormatError('orderers.consenters: Raft orderers are known by their authorities, not by name');
+  else if (consenters.length > 0)
+    throw new FormatError('orderers.consenters: Raft orderers are known by their authorities, not by name');
   const needed = consensus === 'BFT' ? quorum(consenters.length) : 1;
   if (signatures !== needed) throw new FormatError(`orderers.signatures: must be ${needed}`);
   return { consensus, signatures, organisations, consenters };
@@ -94,8 +102,14 @@ async function orderersOf(value) {
  */
 async function checkConsenters(consenters, organisations) {
   if (consenters.length === 0) throw new FormatError('orderers.consenters: there is none');
-  unique(consenters.map(({ id }) => id), 'orderers.consenters: an id');
-  unique(consenters.map(({ identity }) => toHex(identity.certificate.tbs.raw)), 'orderers.consenters: a certificate');
+  unique(
+    consenters.map(({ id }) => id),
+    'orderers.consenters: an id',
+  );
+  unique(
+    consenters.map(({ identity }) => toHex(identity.certificate.tbs.raw)),
+    'orderers.consenters: a certificate',
+  );
   for (const { id, identity } of consenters) {
     const organisation = organisations.find(({ mspId }) => mspId === identity.mspId);
     const refusal = organisation ? await organisation.refusal(identity) : 'is of no pinned orderer organisation';
@@ -120,16 +134,23 @@ export function quorum(n) {
  */
 async function organisationsOf(values, unit, at) {
   const certificates = (/** @type {string[]} */ list = []) => list.map((pem) => Certificate.fromPem(pem));
-  unique(values.map(({ mspId }) => mspId), `${at}: an MSP ID`);
+  unique(
+    values.map(({ mspId }) => mspId),
+    `${at}: an MSP ID`,
+  );
   const organisations = [];
   for (const value of values) {
-    const organisation = inside(`${at}: ${value.mspId}`, () => new Organisation({
-      mspId: value.mspId,
-      roots: certificates(value.roots),
-      intermediates: certificates(value.intermediates),
-      unit: value[unit],
-      revoked: (value.revoked ?? []).map((/** @type {string} */ pem) => RevocationList.fromPem(pem)),
-    }));
+    const organisation = inside(
+      `${at}: ${value.mspId}`,
+      () =>
+        new Organisation({
+          mspId: value.mspId,
+          roots: certificates(value.roots),
+          intermediates: certificates(value.intermediates),
+          unit: value[unit],
+          revoked: (value.revoked ?? []).map((/** @type {string} */ pem) => RevocationList.fromPem(pem)),
+        }),
+    );
     await organisation.checkAuthorities();
     organisations.push(organisation);
   }

@@ -48,9 +48,11 @@ import { splitName } from './shape.js';
  */
 export function parseRequirement(text) {
   const parts = /^([a-z]+)(?::([1-9][0-9]{0,2}))?$/.exec(text);
-  if (!parts || !LEVELS.includes(parts[1])) throw new FormatError(`require: ${text}: give one of ${LEVELS.join(', ')}, such as attested:2`);
+  if (!parts || !LEVELS.includes(parts[1]))
+    throw new FormatError(`require: ${text}: give one of ${LEVELS.join(', ')}, such as attested:2`);
   const [, level, count] = parts;
-  if (count && !['endorsed', 'attested', 'unrepudiated'].includes(level)) throw new FormatError(`require: ${level} takes no number of organisations`);
+  if (count && !['endorsed', 'attested', 'unrepudiated'].includes(level))
+    throw new FormatError(`require: ${level} takes no number of organisations`);
   return { level, organisations: Number(count ?? 0) };
 }
 
@@ -91,8 +93,21 @@ export function conclude(context, requirement, fault) {
 function climb(checks) {
   const included = checks.passed('anchor.hash', 'anchor.content', 'inclusion.path');
   const byReceipt = checks.passed('receipt.key', 'receipt.signature', 'receipt.standing', 'receipt.ledger');
-  const byTransaction = checks.passed('endorsed.transaction', 'endorsed.creator', 'endorsed.proposal', 'endorsed.writes');
-  const attested = included && checks.passed('attested.transaction', 'attested.proposal', 'attested.answer', 'attested.signatures', 'attested.anchor');
+  const byTransaction = checks.passed(
+    'endorsed.transaction',
+    'endorsed.creator',
+    'endorsed.proposal',
+    'endorsed.writes',
+  );
+  const attested =
+    included &&
+    checks.passed(
+      'attested.transaction',
+      'attested.proposal',
+      'attested.answer',
+      'attested.signatures',
+      'attested.anchor',
+    );
   /** @type {Record<string, boolean>} */
   const rungs = {
     signed: checks.passed('reading.key', 'reading.signature', 'reading.standing'),
@@ -172,14 +187,21 @@ function notProven({ statement, anchor, trust, ordered }, reached) {
     attested: "That the ledger holds the anchor: organisations' attestations are not there, too few, or do not verify.",
     unrepudiated: 'That nobody disowned it later.',
   };
-  const open = Object.entries(sentences).filter(([level]) => !reached.includes(level)).map(([, sentence]) => sentence);
+  const open = Object.entries(sentences)
+    .filter(([level]) => !reached.includes(level))
+    .map(([, sentence]) => sentence);
   open.push('That the reading is true: a signature says who, not whether the sensor was right.');
-  if (reached.includes('ordered') && !reached.includes('attested')) open.push('That peers found the transaction valid: orderers do not sign that.');
+  if (reached.includes('ordered') && !reached.includes('attested'))
+    open.push('That peers found the transaction valid: orderers do not sign that.');
   if (ordered && reached.includes('ordered') && ordered.configuration !== trust.configuration) {
-    open.push(`That the pinned orderers are those of the block: it was made under configuration block ${ordered.configuration}, pinned is that of block ${trust.configuration}.`);
+    open.push(
+      `That the pinned orderers are those of the block: it was made under configuration block ${ordered.configuration}, pinned is that of block ${trust.configuration}.`,
+    );
   }
   if (!statement) return open;
   const bridge = anchor ? `${clock(anchor.bridgeTime.first)} to ${clock(anchor.bridgeTime.last)}` : 'nothing';
-  open.push(`The time of day: each clock is its owner's word. The device says ${clock(statement.reading.time)}, the bridge ${bridge}, the transaction ${clock(statement.receipt.time)}.`);
+  open.push(
+    `The time of day: each clock is its owner's word. The device says ${clock(statement.reading.time)}, the bridge ${bridge}, the transaction ${clock(statement.receipt.time)}.`,
+  );
   return open;
 }

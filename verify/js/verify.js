@@ -54,7 +54,8 @@ export async function verify(statementBytes, trust, options = {}) {
   const checks = new Checks();
   try {
     const pinned = typeof trust === 'string' || trust instanceof Uint8Array ? await parseTrust(trust) : trust;
-    if (!pinned?.organisations || !pinned.orderers) throw new FormatError('the trust is neither the text of a trust.json nor what parseTrust makes of it');
+    if (!pinned?.organisations || !pinned.orderers)
+      throw new FormatError('the trust is neither the text of a trust.json nor what parseTrust makes of it');
     const requirement = parseRequirement(options.require ?? 'unrepudiated');
     const context = newContext(checks, pinned);
     await run(context, statementBytes);
@@ -72,9 +73,16 @@ export async function verify(statementBytes, trust, options = {}) {
  */
 function newContext(checks, trust) {
   return {
-    checks, notes: [], trust, statement: /** @type {any} */ (null), anchor: null, order: new LedgerOrder(''),
+    checks,
+    notes: [],
+    trust,
+    statement: /** @type {any} */ (null),
+    anchor: null,
+    order: new LedgerOrder(''),
     attested: { entry: null, device: null, stream: null, reports: [], by: [], asOf: null },
-    ordered: null, endorsedBy: [], standing: null,
+    ordered: null,
+    endorsedBy: [],
+    standing: null,
   };
 }
 

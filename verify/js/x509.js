@@ -43,7 +43,9 @@ const KEY_CERT_SIGN = 5;
  * @returns {Uint8Array} the content of the one PEM block that the text consists of
  */
 export function fromPem(text, label) {
-  const body = new RegExp(`^\\s*-----BEGIN ${label}-----\\s+([A-Za-z0-9+/=\\s]+?)\\s*-----END ${label}-----\\s*$`).exec(text);
+  const body = new RegExp(`^\\s*-----BEGIN ${label}-----\\s+([A-Za-z0-9+/=\\s]+?)\\s*-----END ${label}-----\\s*$`).exec(
+    text,
+  );
   if (!body) throw new FormatError(`not one PEM block of type ${label}`);
   return fromBase64(body[1].replace(/\s+/g, ''));
 }
@@ -52,7 +54,8 @@ export function fromPem(text, label) {
 function signatureAlgorithm(sequence) {
   const oid = sequence.expect(0x30).children()[0]?.oid();
   const algorithm = ALGORITHMS[oid ?? ''];
-  if (!algorithm) throw new FormatError(`X.509: signature algorithm ${oid} is not supported; ECDSA with SHA-2 and Ed25519 are`);
+  if (!algorithm)
+    throw new FormatError(`X.509: signature algorithm ${oid} is not supported; ECDSA with SHA-2 and Ed25519 are`);
   return algorithm;
 }
 
@@ -86,7 +89,8 @@ class SubjectKey {
     /** @type {import('./ecdsa.js').Curve | undefined} */
     this.curve = type.oid() === OID.ecPublicKey && curve ? CURVES[curve.oid()] : undefined;
     this.point = bits.bits();
-    if (!this.curve && type.oid() !== OID.ed25519) throw new FormatError('X.509: the public key is neither on P-256, P-384 or P-521 nor of Ed25519');
+    if (!this.curve && type.oid() !== OID.ed25519)
+      throw new FormatError('X.509: the public key is neither on P-256, P-384 or P-521 nor of Ed25519');
     if (!this.curve) checkEd25519Key(this.point);
     /** @type {Promise<CryptoKey> | null} */
     this.imported = null;
@@ -101,7 +105,8 @@ class SubjectKey {
    */
   async verify(algorithm, signature, message, { lowS = false } = {}) {
     const { curve } = this;
-    if (!curve || algorithm === 'Ed25519') return !curve && algorithm === 'Ed25519' && verifyEd25519(this.point, signature, message);
+    if (!curve || algorithm === 'Ed25519')
+      return !curve && algorithm === 'Ed25519' && verifyEd25519(this.point, signature, message);
     try {
       const raw = signatureFromDer(signature, curve);
       this.imported ??= importSpki(this.spki, curve);
@@ -118,14 +123,18 @@ export class Certificate extends Signed {
   constructor(der) {
     super(der);
     const fields = this.tbs.children();
-    if (fields[0]?.tag !== 0xa0 || toHex(fields[0].content) !== '020102') throw new FormatError('X.509: not a certificate of version 3');
+    if (fields[0]?.tag !== 0xa0 || toHex(fields[0].content) !== '020102')
+      throw new FormatError('X.509: not a certificate of version 3');
     const [, serial, algorithm, issuer, validity, subject, spki, ...rest] = fields;
     if (!spki) throw new FormatError('X.509: the certificate is cut short');
     if (signatureAlgorithm(algorithm) !== this.algorithm) throw new FormatError('X.509: two signature algorithms');
     this.serial = toHex(serial.unsigned());
     this.issuer = issuer.expect(0x30).raw;
     this.subject = subject.expect(0x30).raw;
-    const [from, until] = validity.expect(0x30).children().map((time) => time.time());
+    const [from, until] = validity
+      .expect(0x30)
+      .children()
+      .map((time) => time.time());
     this.notBefore = from;
     this.notAfter = until;
     this.publicKey = new SubjectKey(spki);
@@ -137,7 +146,10 @@ export class Certificate extends Signed {
     /** @type {number} intermediate authorities that may follow */
     this.pathLength = Infinity;
     this.maySign = true;
-    readExtensions(this, rest.find((field) => field.tag === 0xa3));
+    readExtensions(
+      this,
+      rest.find((field) => field.tag === 0xa3),
+    );
   }
 
   /** @param {string} text PEM */
@@ -151,13 +163,17 @@ export class Certificate extends Signed {
  * @returns {string[]} its organizational units
  */
 function unitsOf(name) {
-  const attributes = name.children().flatMap((set) => set.expect(0x31).children()).map((attribute) => attribute.expect(0x30).children());
+  const attributes = name
+    .children()
+    .flatMap((set) => set.expect(0x31).children())
+    .map((attribute) => attribute.expect(0x30).children());
   return attributes.filter(([type]) => type.oid() === OID.unit).map(([, value]) => textOf(value));
 }
 
 /** @param {Der} value a UTF8String, PrintableString or IA5String */
 function textOf(value) {
-  if (![0x0c, 0x13, 0x16].includes(value.tag)) throw new FormatError('X.509: organizational unit in an unknown kind of text');
+  if (![0x0c, 0x13, 0x16].includes(value.tag))
+    throw new FormatError('X.509: organizational unit in an unknown kind of text');
   return fromUtf8(value.content);
 }
 
@@ -174,7 +190,8 @@ function readExtensions(certificate, field) {
     const value = parts[parts.length - 1].expect(0x04).content;
     if (seen.has(oid)) throw new FormatError(`X.509: extension ${oid} comes twice`);
     seen.add(oid);
-    if (oid === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.includes(oid))) throw new FormatError(`X.509: extension ${oid} is not supported`);
+    if (oid === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.includes(oid)))
+      throw new FormatError(`X.509: extension ${oid} is not supported`);
     readExtension(certificate, oid, value);
   }
 }
@@ -193,7 +210,9 @@ function readExtension(certificate, oid, value) {
       certificate.maySign = hasBit(readDer(value, 0x03).content, KEY_CERT_SIGN);
       break;
     case OID.extendedKeyUsage:
-      certificate.admitted = readDer(value, 0x30).children().some((use) => SERVER_USES.includes(use.oid()));
+      certificate.admitted = readDer(value, 0x30)
+        .children()
+        .some((use) => SERVER_USES.includes(use.oid()));
       break;
     case OID.subjectKeyId:
       certificate.subjectKeyId = toHex(readDer(value, 0x04).content);
@@ -262,6 +281,7 @@ export class RevocationList extends Signed {
  */
 export async function issued(certificate, issuer, at, below) {
   const inTime = issuer.notBefore <= at && at <= issuer.notAfter;
-  const entitled = issuer.isAuthority && issuer.maySign && issuer.admitted && certificate.admitted && below <= issuer.pathLength;
+  const entitled =
+    issuer.isAuthority && issuer.maySign && issuer.admitted && certificate.admitted && below <= issuer.pathLength;
   return inTime && entitled && equal(certificate.issuer, issuer.subject) && certificate.signedBy(issuer);
 }

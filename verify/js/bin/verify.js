@@ -17,7 +17,11 @@ const USAGE = 'usage: verify.js statement.cose --trust trust.json [--json] [--re
 /** @param {import('../verdict.js').Report} report */
 function print(report) {
   const lines = report.checks.map(({ id, outcome, detail }) => `${outcome.padEnd(7)} ${id.padEnd(20)} ${detail}`);
-  lines.push('', ...report.proven.map((sentence) => `proven: ${sentence}`), ...report.notProven.map((sentence) => `not proven: ${sentence}`));
+  lines.push(
+    '',
+    ...report.proven.map((sentence) => `proven: ${sentence}`),
+    ...report.notProven.map((sentence) => `not proven: ${sentence}`),
+  );
   lines.push(...report.notes.map((note) => `note: ${note}`), '', `reached: ${report.reached.join(', ') || 'nothing'}`);
   if (report.missing.length > 0) lines.push(`missing: ${report.missing.join('; ')}`);
   lines.push(report.ok ? 'The statement holds.' : 'The statement does not hold.');

@@ -16,7 +16,16 @@ const wycheproof = (name) => sharedPath('wycheproof', name);
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 function ec2(x, y) {
-  return PublicKey.parse(encode(new Map([[1, 2], [-1, 1], [-2, x], [-3, y]])));
+  return PublicKey.parse(
+    encode(
+      new Map([
+        [1, 2],
+        [-1, 1],
+        [-2, x],
+        [-3, y],
+      ]),
+    ),
+  );
 }
 
 test('Ed25519 agrees with Wycheproof', needs(wycheproof('ed25519_test.json')), async () => {
@@ -56,26 +65,82 @@ test('Ed25519 keys with which anybody could sign are refused', async () => {
     'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
   ];
   for (const hex of small) await assert.rejects(PublicKey.ed25519(fromHex(hex)), /small order/, hex);
-  await assert.rejects(PublicKey.ed25519(fromHex('eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f')), /canonical/);
+  await assert.rejects(
+    PublicKey.ed25519(fromHex('eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f')),
+    /canonical/,
+  );
   await assert.rejects(PublicKey.ed25519(fromHex(`02${'00'.repeat(31)}`)), /not on the curve/);
   await assert.rejects(PublicKey.ed25519(new Uint8Array(31)), /32 bytes/);
 });
 
 test('a COSE_Key holds what it must and nothing else', async () => {
-  const pair = /** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']));
+  const pair = /** @type {CryptoKeyPair} */ (
+    await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+  );
   const point = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
   const [x, y] = [point.slice(1, 33), point.slice(33)];
-  const good = encode(new Map([[1, 2], [-1, 1], [-2, x], [-3, y]]));
+  const good = encode(
+    new Map([
+      [1, 2],
+      [-1, 1],
+      [-2, x],
+      [-3, y],
+    ]),
+  );
   const key = await PublicKey.parse(good);
   assert.equal(key.algorithm, 'ES256');
-  assert.equal(key.id, toHex(await sha256(good)).slice(0, 16), 'RFC 9679: SHA-256 over the required parameters in deterministic encoding');
+  assert.equal(
+    key.id,
+    toHex(await sha256(good)).slice(0, 16),
+    'RFC 9679: SHA-256 over the required parameters in deterministic encoding',
+  );
   const bad = [
-    [[1, 2], [-1, 1], [-2, x], [-3, y], [3, -7]], [[1, 2], [-1, 1], [-2, x], [-3, true]], [[1, 2], [-1, 1], [-2, x]], [[1, 2], [-1, 2], [-2, x], [-3, y]],
-    [[1, 4], [-1, x]], [[1, 1], [-1, 6], [-2, x], [-3, y]], [[1, 2], [-1, 1], [-2, y], [-3, x]],
+    [
+      [1, 2],
+      [-1, 1],
+      [-2, x],
+      [-3, y],
+      [3, -7],
+    ],
+    [
+      [1, 2],
+      [-1, 1],
+      [-2, x],
+      [-3, true],
+    ],
+    [
+      [1, 2],
+      [-1, 1],
+      [-2, x],
+    ],
+    [
+      [1, 2],
+      [-1, 2],
+      [-2, x],
+      [-3, y],
+    ],
+    [
+      [1, 4],
+      [-1, x],
+    ],
+    [
+      [1, 1],
+      [-1, 6],
+      [-2, x],
+      [-3, y],
+    ],
+    [
+      [1, 2],
+      [-1, 1],
+      [-2, y],
+      [-3, x],
+    ],
   ];
-  for (const entries of bad) await assert.rejects(PublicKey.parse(encode(new Map(/** @type {any} */ (entries)))), { name: 'FormatError' });
+  for (const entries of bad)
+    await assert.rejects(PublicKey.parse(encode(new Map(/** @type {any} */ (entries)))), { name: 'FormatError' });
   await assert.rejects(PublicKey.parse(encode([1])), { name: 'FormatError' });
-  for (const text of ['=', 'AA==', 'A', 'AB', 'pAECIAE\n']) await assert.rejects(async () => PublicKey.fromText(text), { name: 'FormatError' }, text);
+  for (const text of ['=', 'AA==', 'A', 'AB', 'pAECIAE\n'])
+    await assert.rejects(async () => PublicKey.fromText(text), { name: 'FormatError' }, text);
 });
 
 test('the half of S is told apart at its border', () => {
@@ -92,7 +157,10 @@ for (let i = 0; i < 7; i++) {
     const wanted = vector['sign1::verify'];
     if (vector.alg !== 'ES256') {
       t.diagnostic(`${vector.alg} is not an algorithm of ours`);
-      assert.throws(() => readHeader(Sign1.parse(fromHex(wanted.taggedCOSESign1.cborHex)), { labels: [1, 4, 15], open: true }), { name: 'FormatError' });
+      assert.throws(
+        () => readHeader(Sign1.parse(fromHex(wanted.taggedCOSESign1.cborHex)), { labels: [1, 4, 15], open: true }),
+        { name: 'FormatError' },
+      );
       return;
     }
     const message = Sign1.parse(fromHex(wanted.taggedCOSESign1.cborHex));
@@ -105,7 +173,8 @@ for (let i = 0; i < 7; i++) {
 
 for (const kind of ['eddsa', 'es256']) {
   test(`the golden reading signed with ${kind} verifies`, async () => {
-    const golden = (name) => fromHex(readFileSync(join(root, 'reading', 'testdata', `${name}-${kind}.hex`), 'utf8').trim());
+    const golden = (name) =>
+      fromHex(readFileSync(join(root, 'reading', 'testdata', `${name}-${kind}.hex`), 'utf8').trim());
     const message = Sign1.parse(golden('reading'));
     const key = await PublicKey.parse(golden('key'));
     assert.equal(toHex(message.header().get(4)), key.id, 'kid is the thumbprint');
@@ -119,8 +188,15 @@ for (const kind of ['eddsa', 'es256']) {
 test('a message that is not a tagged COSE_Sign1 of four is refused', () => {
   const parts = [encode(new Map([[1, -8]])), new Map(), new Uint8Array(1), new Uint8Array(64)];
   assert.ok(Sign1.parse(encode(new Tag(18, parts))).unprotected instanceof CborMap);
-  const bad = [parts, new Tag(17, parts), new Tag(18, parts.slice(1)), new Tag(18, [1, ...parts.slice(1)]), new Tag(18, [parts[0], [], parts[2], parts[3]]),
-    new Tag(18, [parts[0], new Map(), 'text', parts[3]]), new Tag(18, [...parts.slice(0, 3), null])];
+  const bad = [
+    parts,
+    new Tag(17, parts),
+    new Tag(18, parts.slice(1)),
+    new Tag(18, [1, ...parts.slice(1)]),
+    new Tag(18, [parts[0], [], parts[2], parts[3]]),
+    new Tag(18, [parts[0], new Map(), 'text', parts[3]]),
+    new Tag(18, [...parts.slice(0, 3), null]),
+  ];
   for (const value of bad) assert.throws(() => Sign1.parse(encode(value)), { name: 'FormatError' });
   assert.throws(() => decode(new Uint8Array(0)), { name: 'FormatError' });
 });
@@ -128,14 +204,33 @@ test('a message that is not a tagged COSE_Sign1 of four is refused', () => {
 test('crit may name what is understood and nothing else', () => {
   const labels = [1, 4, 15];
   const header = (crit, more = []) => {
-    const map = new Map([[1, -8], [4, new Uint8Array(8)], [15, new Map()], ...(crit === undefined ? [] : [[2, crit]]), ...more]);
+    const map = new Map([
+      [1, -8],
+      [4, new Uint8Array(8)],
+      [15, new Map()],
+      ...(crit === undefined ? [] : [[2, crit]]),
+      ...more,
+    ]);
     return new Sign1(encode(map), /** @type {any} */ (null), null, new Uint8Array(64));
   };
   assert.equal(readHeader(header(undefined), { labels }).algorithm, 'EdDSA');
   assert.equal(readHeader(header([1, 15]), { labels, open: true }).kid, '0000000000000000');
-  for (const crit of [[], 1, [99], ['x'], [2]]) assert.throws(() => readHeader(header(crit), { labels, open: true }), /crit/, String(crit));
+  for (const crit of [[], 1, [99], ['x'], [2]])
+    assert.throws(() => readHeader(header(crit), { labels, open: true }), /crit/, String(crit));
   assert.throws(() => readHeader(header([1]), { labels }), /does not belong/);
   assert.throws(() => readHeader(header(undefined, [[99, 1]]), { labels }), /does not belong/);
-  assert.throws(() => readHeader(header(undefined, [[false, 1]]), { labels, open: true }), /neither an integer nor text/);
-  assert.equal(readHeader(header(undefined, [[99, 1], ['x', 2]]), { labels, open: true }).algorithm, 'EdDSA');
+  assert.throws(
+    () => readHeader(header(undefined, [[false, 1]]), { labels, open: true }),
+    /neither an integer nor text/,
+  );
+  assert.equal(
+    readHeader(
+      header(undefined, [
+        [99, 1],
+        ['x', 2],
+      ]),
+      { labels, open: true },
+    ).algorithm,
+    'EdDSA',
+  );
 });

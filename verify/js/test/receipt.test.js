@@ -21,7 +21,18 @@ async function fromPem(pem) {
   const der = fromBase64(pem.replace(/-----[A-Z ]+-----|\s/g, ''));
   const point = readDer(der, 0x30).children()[1].bits();
   if (point.length === 32) return PublicKey.ed25519(point);
-  return PublicKey.parse(encode(new Map(/** @type {any} */ ([[1, 2], [-1, 1], [-2, point.slice(1, 33)], [-3, point.slice(33)]]))));
+  return PublicKey.parse(
+    encode(
+      new Map(
+        /** @type {any} */ ([
+          [1, 2],
+          [-1, 1],
+          [-2, point.slice(1, 33)],
+          [-3, point.slice(33)],
+        ]),
+      ),
+    ),
+  );
 }
 
 for (const name of existsSync(folder) ? readdirSync(folder).filter((n) => n !== 'LICENSE') : ['scitt-cose']) {
@@ -64,7 +75,9 @@ test('every leaf of every tree has a path to its root, and no other', async () =
       await assert.rejects(rootFromInclusion(size, i, leaves[i], [...path, root]), /path/);
       await assert.rejects(rootFromInclusion(size, size, leaves[i], path), /not in a tree/);
       for (let k = 0; k < path.length; k++) {
-        const other = path.map((hash, n) => (n === k ? Uint8Array.from(hash, (b, at) => (at === 3 ? b ^ 4 : b)) : hash));
+        const other = path.map((hash, n) =>
+          n === k ? Uint8Array.from(hash, (b, at) => (at === 3 ? b ^ 4 : b)) : hash,
+        );
         assert.notDeepEqual(await rootFromInclusion(size, i, leaves[i], other), root);
       }
     }

@@ -8,8 +8,24 @@ import { GRACE, judgeDevice, judgeStream } from '../standing.js';
 const at = (time, tx = `tx${time}`) => ({ time, tx });
 const KEY = '00000000000000aa';
 const key = (more = {}) => ({ id: KEY, algorithm: 'ES256', public: '', from: at(1000), ...more });
-const device = (more = {}) => ({ type: 'device', id: 'pump', owner: 'Org1MSP', status: 'active', keys: [key()], registered: at(1000), ...more });
-const stream = (more = {}) => ({ type: 'stream', id: 'bridge', owner: 'Org1MSP', bridge: '', keys: [key()], opened: at(1000), ...more });
+const device = (more = {}) => ({
+  type: 'device',
+  id: 'pump',
+  owner: 'Org1MSP',
+  status: 'active',
+  keys: [key()],
+  registered: at(1000),
+  ...more,
+});
+const stream = (more = {}) => ({
+  type: 'stream',
+  id: 'bridge',
+  owner: 'Org1MSP',
+  bridge: '',
+  keys: [key()],
+  opened: at(1000),
+  ...more,
+});
 const reasonOf = (d, time, order) => judgeDevice(/** @type {any} */ (d), KEY, at(time), order).reason;
 
 test('a device vouches from its registration on', () => {
@@ -27,7 +43,14 @@ test('a revoked, transferred or suspended device vouches for nothing', () => {
   assert.equal(reasonOf(device({ transferred: at(2000), transferredTo: 'Org2MSP/pump' }), 2000), 'transferred');
   assert.equal(reasonOf(device({ transferred: at(2000), revoked: at(3000) }), 3000), 'revoked');
   const suspensions = [{ from: at(2000), until: at(3000) }, { from: at(4000) }];
-  for (const [time, reason] of [[1999, 'ok'], [2000, 'suspended'], [2999, 'suspended'], [3000, 'ok'], [4000, 'suspended'], [90000, 'suspended']]) {
+  for (const [time, reason] of [
+    [1999, 'ok'],
+    [2000, 'suspended'],
+    [2999, 'suspended'],
+    [3000, 'ok'],
+    [4000, 'suspended'],
+    [90000, 'suspended'],
+  ]) {
     assert.equal(reasonOf(device({ suspensions }), time), reason, `${time}`);
   }
 });
@@ -43,7 +66,11 @@ test('a key that authorised its successor vouches 24 hours longer, a replaced on
 });
 
 test('positions decide before times do', () => {
-  const positions = new Map([['tx2000', { block: 7, index: 3 }], ['tx2500', { block: 7, index: 2 }], ['tx1500', { block: 8, index: 0 }]]);
+  const positions = new Map([
+    ['tx2000', { block: 7, index: 3 }],
+    ['tx2500', { block: 7, index: 2 }],
+    ['tx1500', { block: 8, index: 0 }],
+  ]);
   const order = (tx) => positions.get(tx);
   const revoked = device({ revoked: at(2000) });
   assert.equal(reasonOf(revoked, 2500), 'revoked', 'by time');
@@ -51,7 +78,11 @@ test('positions decide before times do', () => {
   assert.equal(reasonOf(revoked, 1500), 'ok', 'by time');
   assert.equal(reasonOf(revoked, 1500, order), 'revoked', 'a block later');
   assert.equal(reasonOf(revoked, 2600, order), 'revoked', 'one position is not enough');
-  assert.equal(judgeDevice(/** @type {any} */ (revoked), KEY, at(2000), order).reason, 'revoked', 'the same transaction');
+  assert.equal(
+    judgeDevice(/** @type {any} */ (revoked), KEY, at(2000), order).reason,
+    'revoked',
+    'the same transaction',
+  );
 });
 
 test('an owner may disown what was signed while the key stood, within its own time', () => {
@@ -59,13 +90,26 @@ test('an owner may disown what was signed while the key stood, within its own ti
   const revoked = device({ revoked: at(5000), compromisedSince: 3000, statusReason: 'stolen' });
   assert.equal(repudiation(revoked, 2999), null);
   assert.deepEqual(repudiation(revoked, 3000), { by: 'Org1MSP', at: at(5000), since: 3000, reason: 'stolen' });
-  assert.equal(repudiation(device({ compromisedSince: 3000 }), 4000), null, 'a device that is not revoked is not disowned');
+  assert.equal(
+    repudiation(device({ compromisedSince: 3000 }), 4000),
+    null,
+    'a device that is not revoked is not disowned',
+  );
   assert.equal(repudiation(device({ revoked: at(5000), compromisedSince: 0 }), 4000), null);
   const replaced = device({ keys: [key({ until: at(5000), reason: 'stolen', compromisedSince: 3000 })] });
   assert.equal(repudiation(replaced, 2999), null);
   assert.deepEqual(repudiation(replaced, 4999), { by: 'Org1MSP', at: at(5000), since: 3000, reason: 'stolen' });
-  assert.equal(repudiation(device({ keys: [key({ compromisedSince: 3000 })] }), 4000), null, 'an open key is not disowned');
-  const early = device({ registered: at(4000), keys: [key({ from: at(4000) })], revoked: at(5000), compromisedSince: 1 });
+  assert.equal(
+    repudiation(device({ keys: [key({ compromisedSince: 3000 })] }), 4000),
+    null,
+    'an open key is not disowned',
+  );
+  const early = device({
+    registered: at(4000),
+    keys: [key({ from: at(4000) })],
+    revoked: at(5000),
+    compromisedSince: 1,
+  });
   assert.notEqual(repudiation(early, 4000), null);
 });
 
@@ -77,6 +121,10 @@ test('a stream is judged as a device is, without its states', () => {
   assert.equal(judged(stolen, 5000).reason, 'key-replaced');
   assert.equal(judged(stolen, 2000).repudiated, null);
   assert.equal(judged(stolen, 3500).repudiated?.since, 3000);
-  assert.equal(judged(stream({ keys: [key({ from: at(3000) })] }), 2000).reason, 'ok', 'a receipt is signed after its anchor');
+  assert.equal(
+    judged(stream({ keys: [key({ from: at(3000) })] }), 2000).reason,
+    'ok',
+    'a receipt is signed after its anchor',
+  );
   assert.equal(judgeStream(/** @type {any} */ (stream()), '00000000000000bb', at(2000)).reason, 'unknown-key');
 });

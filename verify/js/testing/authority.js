@@ -65,14 +65,35 @@ let serial = 1000n;
  * Issues a certificate.
  * @param {any} options issuer: null for one that signs itself
  */
-export async function issue({ issuer = null, commonName = 'node', units = [], kind = 'P-256', authority = false, pathLength = undefined, from = 1_700_000_000_000, until = 2_000_000_000_000, uses = undefined, more = [], hash = undefined, pair = undefined, keyUsage = undefined }) {
+export async function issue({
+  issuer = null,
+  commonName = 'node',
+  units = [],
+  kind = 'P-256',
+  authority = false,
+  pathLength = undefined,
+  from = 1_700_000_000_000,
+  until = 2_000_000_000_000,
+  uses = undefined,
+  more = [],
+  hash = undefined,
+  pair = undefined,
+  keyUsage = undefined,
+}) {
   const own = pair ?? (await newPair(kind));
   const signer = issuer?.pair ?? own;
   const algorithm = hash ?? (signer.kind === 'P-384' ? 'SHA-384' : signer.kind === 'Ed25519' ? 'Ed25519' : 'SHA-256');
   const keyId = await sha256(own.spki);
-  const basic = sequence(...(authority ? [encodeDer(0x01, Uint8Array.of(0xff))] : []), ...(pathLength === undefined ? [] : [encodeUnsigned(BigInt(pathLength))]));
+  const basic = sequence(
+    ...(authority ? [encodeDer(0x01, Uint8Array.of(0xff))] : []),
+    ...(pathLength === undefined ? [] : [encodeUnsigned(BigInt(pathLength))]),
+  );
   const extensions = [
-    extension('551d0f', encodeDer(0x03, keyUsage ?? (authority ? Uint8Array.of(1, 0x06) : Uint8Array.of(7, 0x80))), true),
+    extension(
+      '551d0f',
+      encodeDer(0x03, keyUsage ?? (authority ? Uint8Array.of(1, 0x06) : Uint8Array.of(7, 0x80))),
+      true,
+    ),
     extension('551d13', basic, true),
     extension('551d0e', encodeDer(0x04, keyId)),
     ...(uses ? [extension('551d25', sequence(...uses.map(oid)))] : []),
@@ -81,8 +102,14 @@ export async function issue({ issuer = null, commonName = 'node', units = [], ki
   const number = serial++;
   const subject = name(commonName, units);
   const tbs = sequence(
-    encodeDer(0xa0, encodeUnsigned(2n)), encodeUnsigned(number), sequence(oid(OIDS[algorithm])), issuer?.subject ?? subject,
-    sequence(time(from), time(until)), subject, own.spki, encodeDer(0xa3, sequence(...extensions)),
+    encodeDer(0xa0, encodeUnsigned(2n)),
+    encodeUnsigned(number),
+    sequence(oid(OIDS[algorithm])),
+    issuer?.subject ?? subject,
+    sequence(time(from), time(until)),
+    subject,
+    own.spki,
+    encodeDer(0xa3, sequence(...extensions)),
   );
   const signature = await sign(signer, tbs, { hash: algorithm });
   const der = sequence(tbs, sequence(oid(OIDS[algorithm])), encodeDer(0x03, Uint8Array.of(0), signature));
@@ -92,8 +119,18 @@ export async function issue({ issuer = null, commonName = 'node', units = [], ki
 /** @param {any} issuer @param {bigint[]} serials */
 export async function revocations(issuer, serials) {
   const entries = serials.map((number) => sequence(encodeUnsigned(number), time(1_700_000_000_000)));
-  const tbs = sequence(encodeUnsigned(1n), sequence(oid(OIDS['SHA-256'])), issuer.subject, time(1_700_000_000_000), time(1_900_000_000_000), ...(entries.length ? [sequence(...entries)] : []));
-  const der = sequence(tbs, sequence(oid(OIDS['SHA-256'])), encodeDer(0x03, Uint8Array.of(0), await sign(issuer.pair, tbs)));
+  const tbs = sequence(
+    encodeUnsigned(1n),
+    sequence(oid(OIDS['SHA-256'])),
+    issuer.subject,
+    time(1_700_000_000_000),
+    time(1_900_000_000_000),
+    ...(entries.length ? [sequence(...entries)] : []),
+  );
+  const der = sequence(
+    tbs,
+    sequence(oid(OIDS['SHA-256'])),
+    encodeDer(0x03, Uint8Array.of(0), await sign(issuer.pair, tbs)),
+  );
   return pem(der, 'X509 CRL');
 }
-
