@@ -112,41 +112,68 @@ async function answerOf(tx, trust) {
 }
 
 /**
+ * What is attested of one kind of record, and where the ledger stores it.
+ * @typedef {{votes: Ballot<any>, found: import('./ballot.js').Candidate<any> | null, key: string}} Race
+ */
+
+/**
  * Takes from the answers what most organisations, and the newest of what enough of them, attest.
  * @param {Context} context
  * @param {Answer[]} all
  * @returns {string}
  */
 function elect(context, all) {
-  const { statement, trust, attested } = context;
+  const { statement, trust, attested, notes } = context;
   const { stream, number } = statement.receipt;
-  const need = trust.attestations;
   const answers = all.filter(({ said }) => nameOf(said.stream) === stream);
   if (answers.length === 0) throw new Missing(`no attestation is about stream ${stream}`);
+  const races = race(context, answers);
+  const need = trust.attestations;
+  const sentences = races.flatMap(({ found }) =>
+    found ? [describe({ organisations: found.by, faults: [] }, need, trust)] : [],
+  );
+  if (sentences.length === 0) throw new Missing(`no attestation is about batch ${number} of ${stream}`);
+  [attested.entry, attested.stream, attested.device] = races.map(({ found }) => found?.value ?? null);
+  attested.by = races[0].found?.by ?? [];
+  attested.reports = reportsOf(answers, need);
+  for (const { votes, found, key } of races) {
+    if (!found) continue;
+    locate(context, found, key);
+    if (found !== races[0].found) noteState(context, found.asOf(need));
+    const others = votes.others(found, key, need);
+    if (others.length > 0)
+      notes.push(`peers of ${others.join(', ')} attest otherwise about ${key.split('\0').slice(1, -1).join(' ')}`);
+  }
+  return sentences[0];
+}
+
+/**
+ * @param {Context} context
+ * @param {Answer[]} answers about the stream
+ * @returns {Race[]} of the anchor's entry, the stream and the device
+ */
+function race({ statement, trust }, answers) {
+  const { stream, number } = statement.receipt;
+  const { device } = statement.reading;
   const [entries, streams, devices] = [new Ballot(), new Ballot(), new Ballot()];
   for (const answer of answers) {
     const entry = answer.said.anchors.find(({ anchor }) => anchor.number === number);
     if (entry) entries.add(entry, answer);
     if (answer.said.head.number < number) continue; // older than the batch: its records say too little
     streams.add(answer.said.stream, answer);
-    const device = answer.said.devices.find((d) => nameOf(d) === statement.reading.device);
-    if (device) devices.add(device, answer);
+    const record = answer.said.devices.find((d) => nameOf(d) === device);
+    if (record) devices.add(record, answer);
   }
-  const winners = [
-    { found: entries.winner, key: anchorKey(stream, number) },
-    { found: streams.newest(need, streamKey(stream)), key: streamKey(stream) },
-    { found: devices.newest(need, deviceKey(statement.reading.device)), key: deviceKey(statement.reading.device) },
+  const newest = (/** @type {Ballot<any>} */ votes, /** @type {string} */ key) => ({
+    votes,
+    found: votes.newest(trust.attestations, key),
+    key,
+  });
+  return [
+    { votes: entries, found: entries.winner, key: anchorKey(stream, number) },
+    newest(streams, streamKey(stream)),
+    newest(devices, deviceKey(device)),
   ];
-  const sentences = winners
-    .filter(({ found }) => found)
-    .map(({ found }) => describe({ organisations: found?.by ?? [], faults: [] }, need, trust));
-  if (sentences.length === 0) throw new Missing(`no attestation is about batch ${number} of ${stream}`);
-  [attested.entry, attested.stream, attested.device] = winners.map(({ found }) => found?.value ?? null);
-  attested.by = winners[0].found?.by ?? [];
-  attested.reports = reportsOf(answers, need);
-  winners.forEach(({ found, key }) => found && locate(context, found, key));
-  for (const { found } of winners.slice(1)) if (found) noteState(context, found.asOf(need));
-  return sentences[0];
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 
 import { canonical } from './json.js';
+import { isBefore } from './order.js';
 
 /** @typedef {import('./standing.js').Position} Position */
 /** @typedef {import('./attested.js').Answer} Answer */
@@ -92,6 +93,25 @@ export class Ballot {
   /** @returns {Candidate<T> | null} what most organisations attest */
   get winner() {
     return best(this.all, (a, b) => a.by.length - b.by.length);
+  }
+
+  /**
+   * The organisations that attest another value, and not as an older one.
+   * @param {Candidate<T>} found
+   * @param {string} key
+   * @param {number} need
+   * @returns {string[]}
+   */
+  others(found, key, need) {
+    const place = found.position(key, need);
+    const state = found.asOf(need).said.head.number;
+    const isOlder = (/** @type {Answer} */ { said, reads }) => {
+      const read = reads.get(key);
+      return said.head.number < state || (place !== undefined && read !== undefined && isBefore(read, place));
+    };
+    const answers = this.all.filter((candidate) => candidate !== found).flatMap((candidate) => candidate.answers);
+    const others = answers.filter((answer) => !isOlder(answer)).flatMap(({ by }) => by);
+    return [...new Set(others)].filter((mspId) => !found.by.includes(mspId)).sort();
   }
 
   /**

@@ -112,30 +112,48 @@ export async function orderersOf(block, orderers) {
   return { signers: [...signers.values()].sort(), refusals };
 }
 
+/** @typedef {{identity: Identity, covered: Uint8Array, label: string}} Signer covered: the header that it signs with the block's */
+
 /**
  * @param {Record<string, any>} headers of a common.MetadataSignature
  * @param {import('./trust.js').Orderers} orderers
- * @returns {Promise<{identity: Identity, covered: Uint8Array, label: string}>}
+ * @returns {Promise<Signer>}
  */
-async function signerOf({ signatureHeader, identifierHeader }, orderers) {
-  if (orderers.consensus === 'BFT') {
-    if (signatureHeader.length > 0)
-      throw new FormatError('a BFT orderer signs with its number, not with its certificate');
-    const { identifier } = decode(identifierHeader, messages.IDENTIFIER_HEADER);
-    const consenter = orderers.consenters.find(({ id }) => id === identifier);
-    if (!consenter) throw new FormatError(`consenter ${identifier} is not pinned`);
-    return {
-      identity: consenter.identity,
-      covered: identifierHeader,
-      label: `consenter ${identifier} of ${consenter.identity.mspId}`,
-    };
-  }
+async function signerOf(headers, orderers) {
+  const signer = orderers.consensus === 'BFT' ? consenterOf(headers, orderers) : ordererOf(headers);
+  const { mspId } = signer.identity;
+  const organisation = orderers.organisations.find((o) => o.mspId === mspId);
+  if (!organisation) throw new FormatError(`${mspId} is no pinned orderer organisation`);
+  // A consenter is pinned by name, so that its role is known.
+  const refusal = await (orderers.consensus === 'BFT'
+    ? organisation.refusal(signer.identity)
+    : organisation.nodeRefusal(signer.identity));
+  if (refusal) throw new FormatError(`${signer.label} ${refusal}`);
+  return signer;
+}
+
+/**
+ * @param {Record<string, any>} headers
+ * @param {import('./trust.js').Orderers} orderers
+ * @returns {Signer}
+ */
+function consenterOf({ signatureHeader, identifierHeader }, { consenters }) {
+  if (signatureHeader.length > 0)
+    throw new FormatError('a BFT orderer signs with its number, not with its certificate');
+  const { identifier } = decode(identifierHeader, messages.IDENTIFIER_HEADER);
+  const consenter = consenters.find(({ id }) => id === identifier);
+  if (!consenter) throw new FormatError(`consenter ${identifier} is not pinned`);
+  const { identity } = consenter;
+  return { identity, covered: identifierHeader, label: `consenter ${identifier} of ${identity.mspId}` };
+}
+
+/**
+ * @param {Record<string, any>} headers
+ * @returns {Signer}
+ */
+function ordererOf({ signatureHeader, identifierHeader }) {
   if (identifierHeader.length > 0)
     throw new FormatError('a Raft orderer signs with its certificate, not with a number');
   const identity = Identity.parse(decode(signatureHeader, messages.SIGNATURE_HEADER).creator);
-  const organisation = orderers.organisations.find(({ mspId }) => mspId === identity.mspId);
-  if (!organisation) throw new FormatError(`${identity.mspId} is no pinned orderer organisation`);
-  const refusal = await organisation.nodeRefusal(identity);
-  if (refusal) throw new FormatError(`an orderer of ${identity.mspId} ${refusal}`);
   return { identity, covered: signatureHeader, label: `an orderer of ${identity.mspId}` };
 }

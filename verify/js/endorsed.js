@@ -8,6 +8,7 @@
 import { FormatError, equal } from './bytes.js';
 import { checkCreator, checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
 import { checkCall, parseTransaction, writesTo } from './fabric.js';
+import { Identity } from './msp.js';
 import { anchorKey, parseEntry } from './record.js';
 import { Missing } from './report.js';
 import { splitName } from './shape.js';
@@ -72,5 +73,8 @@ function checkWrites(tx, { statement }) {
   }
   const entry = parseEntry(write.value);
   checkEntry(entry, statement);
+  const { mspId } = Identity.parse(tx.creator);
+  if (entry.creator !== mspId)
+    throw new FormatError(`the entry names ${entry.creator} as its creator, it is of ${mspId}`);
   return `the transaction writes batch ${number} of ${stream} and no other anchor`;
 }

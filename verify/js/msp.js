@@ -47,6 +47,9 @@ export class Identity {
   }
 }
 
+/** Why an identity whose certificate is on a revocation list is no member. */
+export const REVOKED = 'has a certificate that is revoked';
+
 /** Names that authorities give to the roles of Fabric's NodeOUs. A node has one role. */
 const ROLES = ['client', 'peer', 'admin', 'orderer'];
 
@@ -85,7 +88,7 @@ export class Organisation {
     const [[, issuer]] = chains;
     if (await this.isInner(issuer))
       return `has a certificate of an authority of ${this.mspId} that issues authorities only`;
-    if (await this.isRevoked(certificate, issuer)) return 'has a certificate that is revoked';
+    if (await this.isRevoked(certificate, issuer)) return REVOKED;
     return null;
   }
 

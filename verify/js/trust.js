@@ -8,7 +8,7 @@
 
 import { FormatError, toHex, utf8 } from './bytes.js';
 import { parseJson } from './json.js';
-import { Identity, Organisation } from './msp.js';
+import { Identity, Organisation, REVOKED } from './msp.js';
 import * as shape from './shape.js';
 import { Certificate, RevocationList } from './x509.js';
 
@@ -113,7 +113,8 @@ async function checkConsenters(consenters, organisations) {
   for (const { id, identity } of consenters) {
     const organisation = organisations.find(({ mspId }) => mspId === identity.mspId);
     const refusal = organisation ? await organisation.refusal(identity) : 'is of no pinned orderer organisation';
-    if (refusal) throw new FormatError(`orderers.consenters: consenter ${id} ${refusal}`);
+    // One whose certificate is revoked stays part of the number that the quorum is of, and cannot sign.
+    if (refusal && refusal !== REVOKED) throw new FormatError(`orderers.consenters: consenter ${id} ${refusal}`);
   }
 }
 

@@ -7,6 +7,7 @@ import { utf8 } from '../bytes.js';
 import { CHECKS, LEVELS } from '../report.js';
 import { verify } from '../verify.js';
 import { begin, block, encodeMessage, identity, transaction } from '../testing/network.js';
+import { revocations } from '../testing/authority.js';
 import { LEDGER_TIME, newNetwork, statement } from '../testing/scene.js';
 import { READ } from '../messages.js';
 
@@ -173,6 +174,34 @@ test('a quorum of consenters is needed, each once', async () => {
     ['ordered.signatures'],
   );
   assert.deepEqual(failed(await judge({ block: { signers: consenters } }, { net: bft })), []);
+});
+
+test('a consenter whose certificate is revoked does not sign, and counts for the quorum', async () => {
+  const revoked = await revocations(bft.orderer.ca, [bft.consenters[0].node.serial]);
+  const [ordering] = bft.trust.orderers.organisations;
+  const trust = { orderers: { ...bft.trust.orderers, organisations: [{ ...ordering, revoked: [revoked] }] } };
+  assert.deepEqual(failed(await judge({}, { net: bft, trust })), ['ordered.signatures']);
+  assert.deepEqual(failed(await judge({ block: { signers: bft.consenters } }, { net: bft, trust })), []);
+});
+
+test("an entry that names another creator is not the transaction's", async () => {
+  assert.deepEqual(failed(await judge({ written: (e) => ({ ...e, creator: 'Org2MSP' }) })), ['endorsed.writes']);
+});
+
+test('an organisation that attests otherwise is named', async () => {
+  const otherwise = {
+    attestation: { endorsers: [raft.mallory] },
+    answer: (a) => ({ ...a, devices: a.devices.map((d) => ({ ...d, keys: [] })) }),
+  };
+  const trust = {
+    organisations: [
+      ...raft.trust.organisations,
+      { ...raft.trust.organisations[0], mspId: 'MalloryMSP', roots: [raft.mallory.ca.pem] },
+    ],
+  };
+  const report = await judge({ attestations: [{}, otherwise] }, { trust });
+  assert.ok(report.ok);
+  assert.deepEqual(report.notes, ['peers of MalloryMSP attest otherwise about device Org1MSP pump-1']);
 });
 
 test('organisations of several attestations count together when they attest the same', async () => {
