@@ -9,7 +9,7 @@
 import { Ballot } from './ballot.js';
 import { FormatError } from './bytes.js';
 import { checkCreator, checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
-import { checkCall, parseTransaction, readsOf } from './fabric.js';
+import { checkCall, parseTransaction } from './fabric.js';
 import {
   anchorKey,
   changesOf,
@@ -108,7 +108,7 @@ async function answerOf(tx, trust) {
   if (said.anchors.length > MAX_ANCHORS || said.devices.length > MAX_DEVICES)
     throw new FormatError('the answer holds more than a question may ask for');
   await checkHashes(said.anchors);
-  return { said, asked: tx.time, by: [], reads: readsOf(tx.action.results, tx.chaincode) };
+  return { said, asked: tx.time, by: [], reads: tx.action.state.get(tx.chaincode)?.reads ?? new Map() };
 }
 
 /**

@@ -7,7 +7,7 @@
 
 import { FormatError, equal } from './bytes.js';
 import { checkCreator, checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
-import { checkCall, parseTransaction, writesTo } from './fabric.js';
+import { checkCall, parseTransaction } from './fabric.js';
 import { Identity } from './msp.js';
 import { anchorKey, parseEntry } from './record.js';
 import { Missing } from './report.js';
@@ -64,7 +64,8 @@ export async function checkEndorsed(context) {
  */
 function checkWrites(tx, { statement }) {
   const { stream, number } = statement.receipt;
-  const anchors = writesTo(tx.action.results, tx.chaincode).filter(({ key }) => key.startsWith('\0anchor\0'));
+  const writes = tx.action.state.get(tx.chaincode)?.writes ?? [];
+  const anchors = writes.filter(({ key }) => key.startsWith('\0anchor\0'));
   const [write] = anchors;
   if (anchors.length !== 1 || write.key !== anchorKey(stream, number) || write.isDelete) {
     throw new FormatError(

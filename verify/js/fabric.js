@@ -9,6 +9,7 @@
 import { FormatError, equal, fromUtf8, sha256, toHex } from './bytes.js';
 import * as messages from './messages.js';
 import { decode } from './protobuf.js';
+import { parseReadWriteSet } from './rwset.js';
 
 const ENDORSER_TRANSACTION = 3;
 /** How many signatures a transaction or a block may have: it bounds what a verification costs. */
@@ -28,7 +29,7 @@ export const MAX_SIGNATURES = 256;
  * @property {number} status
  * @property {string} message
  * @property {Uint8Array} payload the answer
- * @property {Uint8Array} results rwset.TxReadWriteSet
+ * @property {Map<string, import('./rwset.js').Access>} state what is read and written, by chaincode
  * @property {Uint8Array} events protos.ChaincodeEvent; empty when there is none
  * @property {Endorsement[]} endorsements
  */
@@ -147,15 +148,17 @@ function parseAction(endorsed) {
   if (!response) throw new FormatError('Fabric: the chaincode did not answer');
   if (endorsed.endorsements.length > MAX_SIGNATURES)
     throw new FormatError(`Fabric: ${endorsed.endorsements.length} endorsements, at most ${MAX_SIGNATURES} are read`);
-  const endorsements = endorsed.endorsements.map((/** @type {Uint8Array} */ bytes) =>
-    decode(bytes, messages.ENDORSEMENT),
-  );
+  const endorsements = endorsed.endorsements.map((/** @type {Uint8Array} */ bytes) => {
+    const { endorser, signature } = decode(bytes, messages.ENDORSEMENT);
+    decode(endorser, messages.IDENTITY); // what cannot be read belongs to nobody
+    return { endorser, signature };
+  });
   return {
     signed: endorsed.response,
     proposalHash,
     chaincode: chaincodeId?.name ?? '',
     ...response,
-    results,
+    state: parseReadWriteSet(results),
     events,
     endorsements,
   };
@@ -195,61 +198,4 @@ export function checkCall({ channel, chaincode, args, action }, ledger, called) 
   if (name !== called || args.length !== 2)
     throw new FormatError(`the transaction calls ${name} with ${args.length - 1} arguments, not ${called} with 1`);
   if (action.status !== 200) throw new FormatError(`the chaincode answered ${action.status} ${action.message}`);
-}
-
-/**
- * @typedef {object} Write
- * @property {string} key
- * @property {boolean} isDelete
- * @property {Uint8Array} value
- */
-
-/**
- * @param {Uint8Array} results rwset.TxReadWriteSet
- * @param {string} chaincode
- * @returns {Record<string, any> | null} kvrwset.KVRWSet, null when it touches nothing of the chaincode
- */
-function setOf(results, chaincode) {
-  const { dataModel, namespaces } = decode(results, messages.READ_WRITE_SET);
-  if (dataModel !== 0) throw new FormatError(`Fabric: data model ${dataModel} is unknown`);
-  const sets = namespaces.map((/** @type {Uint8Array} */ bytes) => decode(bytes, messages.NAMESPACE));
-  const ours = sets.filter((/** @type {{name: string}} */ { name }) => name === chaincode);
-  if (ours.length > 1) throw new FormatError(`Fabric: chaincode ${chaincode} writes in two places`);
-  return ours.length === 0 ? null : decode(ours[0].set, messages.KEY_VALUE_SET);
-}
-
-/**
- * What a transaction writes to the state of a chaincode.
- * @param {Uint8Array} results rwset.TxReadWriteSet
- * @param {string} chaincode
- * @returns {Write[]}
- */
-export function writesTo(results, chaincode) {
-  const writes = (setOf(results, chaincode)?.writes ?? []).map((/** @type {Uint8Array} */ bytes) => {
-    const { key, isDelete, value } = decode(bytes, messages.WRITE);
-    return { key, isDelete: isDelete !== 0, value };
-  });
-  distinct(writes);
-  return writes;
-}
-
-/**
- * The version of each key of a chaincode that the endorsers read: which transaction wrote it last.
- * @param {Uint8Array} results rwset.TxReadWriteSet
- * @param {string} chaincode
- * @returns {Map<string, {block: number, index: number}>} keys that had no value are left out
- */
-export function readsOf(results, chaincode) {
-  const reads = (setOf(results, chaincode)?.reads ?? []).map((/** @type {Uint8Array} */ bytes) =>
-    decode(bytes, messages.READ),
-  );
-  distinct(reads);
-  const found = reads.filter((/** @type {any} */ { version }) => version);
-  return new Map(found.map((/** @type {any} */ { key, version }) => [key, version]));
-}
-
-/** @param {{key: string}[]} list */
-function distinct(list) {
-  if (new Set(list.map(({ key }) => key)).size !== list.length)
-    throw new FormatError('Fabric: a key is read or written twice');
 }

@@ -99,5 +99,7 @@ export const NAMESPACE = { name: [1, 'text'], set: [2, 'bytes'], collections: [3
 export const KEY_VALUE_SET = { reads: [1, 'list'], ranges: [2, 'list'], writes: [3, 'list'], metadata: [4, 'list'] };
 /** kvrwset.KVRead @type {Schema} */
 export const READ = { key: [1, 'text'], version: [2, { block: [1, 'uint'], index: [2, 'uint'] }] };
+/** kvrwset.KVMetadataWrite @type {Schema} */
+export const METADATA_WRITE = { key: [1, 'text'], entries: [2, 'list'] };
 /** kvrwset.KVWrite @type {Schema} */
 export const WRITE = { key: [1, 'text'], isDelete: [2, 'uint'], value: [3, 'bytes'] };

@@ -8,7 +8,7 @@ import { headerBytes, orderersOf, parseBlock } from '../block.js';
 import { concat, fromHex, fromUtf8, toHex, utf8 } from '../bytes.js';
 import { encodeDer, encodeUnsigned, readDer } from '../der.js';
 import { endorsersOf } from '../endorsement.js';
-import { answersProposal, parseTransaction, writesTo } from '../fabric.js';
+import { answersProposal, parseTransaction } from '../fabric.js';
 import * as messages from '../messages.js';
 import { Identity, Organisation } from '../msp.js';
 import { decode, encodeField } from '../protobuf.js';
@@ -140,7 +140,8 @@ for (const [name, orderers] of /** @type {[string, number][]} */ ([
       holds: true,
       unsigned: true,
     });
-    assert.ok(writesTo((await parseTransaction(real.envelope)).action.results, 'anchorline').length > 0);
+    const state = (await parseTransaction(real.envelope)).action.state.get('anchorline');
+    assert.ok(state && state.writes.length > 0 && state.reads.size > 0);
     for (const part of /** @type {const} */ (['envelope', 'attestation', 'ordered'])) {
       for (let i = 0; i < real[part].length; i += 31) {
         const bytes = real[part].slice();
