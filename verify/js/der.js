@@ -94,7 +94,10 @@ export class Der {
     if (!parts) throw new FormatError('DER: a time in an unknown form');
     const [year, month, day, hour, minute, second] = parts.slice(1).map(Number);
     const full = this.tag === 0x18 ? year : year < 50 ? 2000 + year : 1900 + year;
-    return Date.UTC(full, month - 1, day, hour, minute, second);
+    const ms = Date.UTC(full, month - 1, day, hour, minute, second);
+    const digits = new Date(ms).toISOString().replace(/\D/g, '').slice(0, 14);
+    if (!digits.endsWith(text.slice(0, -1))) throw new FormatError('DER: no such time');
+    return ms;
   }
 }
 

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { FormatError, concat, fromUtf8 } from './bytes.js';
+import { FormatError, concat, fromUtf8, toHex } from './bytes.js';
 import { IDENTITY } from './messages.js';
 import { decode } from './protobuf.js';
 import { Certificate, issued } from './x509.js';
@@ -61,7 +61,7 @@ export class Organisation {
    * @param {Certificate[]} parts.roots
    * @param {Certificate[]} parts.intermediates
    * @param {string} parts.unit organizational unit of its peers or orderers; "" when it tells no roles apart
-   * @param {import('./x509.js').RevocationList[]} parts.revoked
+   * @param {import('./crl.js').RevocationList[]} parts.revoked
    */
   constructor({ mspId, roots, intermediates, unit, revoked }) {
     this.mspId = mspId;
@@ -132,6 +132,11 @@ export class Organisation {
     for (const authority of [...this.roots, ...this.intermediates]) {
       if (!authority.isAuthority || authority.subjectKeyId === '')
         throw new FormatError('a certificate is not an authority with a subject key identifier');
+      await authority.publicKey.check();
+    }
+    for (const list of [this.roots, this.intermediates]) {
+      if (new Set(list.map(({ tbs }) => toHex(tbs.raw))).size !== list.length)
+        throw new FormatError('an authority comes twice');
     }
     for (const intermediate of this.intermediates) {
       const chains = await this.chains(intermediate, intermediate.notBefore + 1000);

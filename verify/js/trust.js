@@ -8,9 +8,10 @@
 
 import { FormatError, toHex, utf8 } from './bytes.js';
 import { parseJson } from './json.js';
+import { RevocationList } from './crl.js';
 import { Identity, Organisation, REVOKED } from './msp.js';
 import * as shape from './shape.js';
-import { Certificate, RevocationList } from './x509.js';
+import { Certificate } from './x509.js';
 
 /**
  * @typedef {object} Orderers

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * X.509 certificates and revocation lists (RFC 5280), as far as Fabric's identities use them:
+ * X.509 certificates (RFC 5280), as far as Fabric's identities use them:
  * ECDSA on P-256, P-384 or P-521, and Ed25519.
  * @module
  */
@@ -51,7 +51,7 @@ export function fromPem(text, label) {
 }
 
 /** @param {Der} sequence an AlgorithmIdentifier */
-function signatureAlgorithm(sequence) {
+export function signatureAlgorithm(sequence) {
   const oid = sequence.expect(0x30).children()[0]?.oid();
   const algorithm = ALGORITHMS[oid ?? ''];
   if (!algorithm)
@@ -60,7 +60,7 @@ function signatureAlgorithm(sequence) {
 }
 
 /** What certificates and revocation lists have in common: something signed by an issuer. */
-class Signed {
+export class Signed {
   /** @param {Uint8Array} der */
   constructor(der) {
     const parts = readDer(der, 0x30).children();
@@ -94,6 +94,16 @@ class SubjectKey {
     if (!this.curve) checkEd25519Key(this.point);
     /** @type {Promise<CryptoKey> | null} */
     this.imported = null;
+  }
+
+  /** Throws a FormatError unless the key is a point on its curve. */
+  async check() {
+    if (!this.curve) return; // checked already
+    try {
+      await importSpki(this.spki, this.curve);
+    } catch {
+      throw new FormatError(`X.509: the public key is not on ${this.curve}`);
+    }
   }
 
   /**
@@ -146,10 +156,12 @@ export class Certificate extends Signed {
     /** @type {number} intermediate authorities that may follow */
     this.pathLength = Infinity;
     this.maySign = true;
-    readExtensions(
-      this,
+    const extensions = readExtensions(
       rest.find((field) => field.tag === 0xa3),
+      UNDERSTOOD,
     );
+    if (extensions.has(NAME_CONSTRAINTS)) throw new FormatError('X.509: name constraints are not supported');
+    extensions.forEach((value, oid) => readExtension(this, oid, value));
   }
 
   /** @param {string} text PEM */
@@ -178,22 +190,23 @@ function textOf(value) {
 }
 
 /**
- * @param {Certificate} certificate
- * @param {Der | undefined} field the explicit tag around the extensions
+ * Reads the extensions of a certificate or a revocation list.
+ * @param {Der | undefined} field the explicit tag around them
+ * @param {string[]} understood those that may be critical
+ * @returns {Map<string, Uint8Array>} their values by object identifier
  */
-function readExtensions(certificate, field) {
-  const seen = new Set();
+export function readExtensions(field, understood) {
+  const found = new Map();
   for (const extension of field?.children()[0].expect(0x30).children() ?? []) {
     const parts = extension.expect(0x30).children();
     const oid = parts[0].oid();
     const critical = parts.length === 3 && parts[1].boolean();
-    const value = parts[parts.length - 1].expect(0x04).content;
-    if (seen.has(oid)) throw new FormatError(`X.509: extension ${oid} comes twice`);
-    seen.add(oid);
-    if (oid === NAME_CONSTRAINTS || (critical && !UNDERSTOOD.includes(oid)))
-      throw new FormatError(`X.509: extension ${oid} is not supported`);
-    readExtension(certificate, oid, value);
+    if (found.has(oid)) throw new FormatError(`X.509: extension ${oid} comes twice`);
+    if (critical && !understood.includes(oid))
+      throw new FormatError(`X.509: critical extension ${oid} is not supported`);
+    found.set(oid, parts[parts.length - 1].expect(0x04).content);
   }
+  return found;
 }
 
 /**
@@ -238,37 +251,6 @@ function readBasicConstraints(certificate, value) {
  */
 function hasBit(bits, bit) {
   return ((bits[1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0;
-}
-
-/** A certificate revocation list. */
-export class RevocationList extends Signed {
-  /** @param {Uint8Array} der */
-  constructor(der) {
-    super(der);
-    const fields = this.tbs.children();
-    if (fields[0].tag === 0x02) fields.shift(); // version
-    const [algorithm, issuer, thisUpdate, ...rest] = fields;
-    if (signatureAlgorithm(algorithm) !== this.algorithm) throw new FormatError('X.509: two signature algorithms');
-    this.issuer = issuer.expect(0x30).raw;
-    thisUpdate.time();
-    const list = rest.find((field) => field.tag === 0x30);
-    /** Serial numbers in hexadecimal. */
-    this.serials = new Set(list?.children().map((entry) => toHex(entry.expect(0x30).children()[0].unsigned())) ?? []);
-  }
-
-  /** @param {string} text PEM */
-  static fromPem(text) {
-    return new RevocationList(fromPem(text, 'X509 CRL'));
-  }
-
-  /**
-   * @param {Certificate} certificate
-   * @param {Certificate} issuer
-   * @returns {Promise<boolean>} whether the issuer revoked the certificate in this list
-   */
-  async revokes(certificate, issuer) {
-    return this.serials.has(certificate.serial) && equal(this.issuer, issuer.subject) && this.signedBy(issuer);
-  }
 }
 
 /**

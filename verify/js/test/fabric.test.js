@@ -89,6 +89,9 @@ test('DER is read in its one encoding', () => {
   assert.equal(encodeDer(0x04, new Uint8Array(300)).length, 304);
   for (const hex of ['', '30', '3001', '308000', '30810100', '3082000100', '300000', '1f8101', '3085ffffffffff'])
     assert.throws(() => readDer(fromHex(hex), 0x30), { name: 'FormatError' }, hex);
+  for (const text of ['251301000000Z', '250230000000Z', '250101240000Z', '2501010000Z', '250101000000+0000']) {
+    assert.throws(() => readDer(encodeDer(0x17, utf8(text)), 0x17).time(), { name: 'FormatError' }, text);
+  }
   for (const hex of ['0200', '020180', '02020001', '0203000080'])
     assert.throws(() => readDer(fromHex(hex), 0x02).unsigned(), { name: 'FormatError' }, hex);
   assert.throws(() => readDer(fromHex('010101'), 0x01).boolean(), { name: 'FormatError' });

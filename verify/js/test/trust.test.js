@@ -63,6 +63,8 @@ test('trust.json is read strictly', async () => {
     JSON.stringify(document({ organisations: [document().organisations[0], document().organisations[0]] })),
     JSON.stringify(document({}, { revoked: [org.ca.pem] })),
     JSON.stringify(document({}, { intermediates: [orderer.ca.pem] })),
+    JSON.stringify(document({}, { roots: [org.ca.pem, org.ca.pem] })),
+    JSON.stringify(document({}, { revoked: [await revocations(org.ca, [], null)] })),
   ];
   for (const [i, wrong] of bad.entries())
     await assert.rejects(parseTrust(wrong), { name: 'FormatError' }, `${i}: ${wrong.slice(0, 80)}`);

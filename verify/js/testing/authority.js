@@ -113,11 +113,11 @@ export async function issue({
   );
   const signature = await sign(signer, tbs, { hash: algorithm });
   const der = sequence(tbs, sequence(oid(OIDS[algorithm])), encodeDer(0x03, Uint8Array.of(0), signature));
-  return { pair: own, subject, serial: number, der, pem: pem(der, 'CERTIFICATE') };
+  return { pair: own, keyId, subject, serial: number, der, pem: pem(der, 'CERTIFICATE') };
 }
 
 /** @param {any} issuer @param {bigint[]} serials */
-export async function revocations(issuer, serials) {
+export async function revocations(issuer, serials, keyId = issuer.keyId) {
   const entries = serials.map((number) => sequence(encodeUnsigned(number), time(1_700_000_000_000)));
   const tbs = sequence(
     encodeUnsigned(1n),
@@ -126,6 +126,7 @@ export async function revocations(issuer, serials) {
     time(1_700_000_000_000),
     time(1_900_000_000_000),
     ...(entries.length ? [sequence(...entries)] : []),
+    ...(keyId ? [encodeDer(0xa0, sequence(extension('551d23', sequence(encodeDer(0x80, keyId)))))] : []),
   );
   const der = sequence(
     tbs,
