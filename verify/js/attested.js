@@ -135,6 +135,9 @@ function elect(context, all) {
   if (sentences.length === 0) throw new Missing(`no attestation is about batch ${number} of ${stream}`);
   [attested.entry, attested.stream, attested.device] = races.map(({ found }) => found?.value ?? null);
   attested.by = races[0].found?.by ?? [];
+  attested.fewest = Math.min(...races.flatMap(({ found }) => (found ? [found.by.length] : [])));
+  const both = races[0].found ? races[0].votes.both(races[0].found) : [];
+  if (both.length > 0) notes.push(`peers of ${both.join(', ')} contradict each other about batch ${number}`);
   attested.reports = reportsOf(answers, need);
   for (const { votes, found, key } of races) {
     if (!found) continue;

@@ -96,6 +96,16 @@ export class Ballot {
   }
 
   /**
+   * The organisations that attest this value and another one as well.
+   * @param {Candidate<T>} found
+   * @returns {string[]}
+   */
+  both(found) {
+    const others = this.all.filter((candidate) => candidate !== found).flatMap(({ by }) => by);
+    return found.by.filter((mspId) => others.includes(mspId));
+  }
+
+  /**
    * The organisations that attest another value, and not as an older one.
    * @param {Candidate<T>} found
    * @param {string} key

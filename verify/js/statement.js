@@ -7,33 +7,25 @@
  */
 
 import { FormatError } from './bytes.js';
-import { CborMap, decode } from './cbor.js';
 import { LABEL, Sign1 } from './cose.js';
-import { readReading } from './reading.js';
-import { parseReceipt } from './receipt.js';
+import { MAX_EVIDENCE, NO_EVIDENCE, parseEvidence } from './evidence.js';
+import { MAX_READING, readReading } from './reading.js';
+import { MAX_RECEIPT, parseReceipt } from './receipt.js';
 
 /** The length in bytes of the largest anchor. */
 export const MAX_ANCHOR = 65536;
 /** The length in bytes of the largest statement that is read. */
-export const MAX_STATEMENT = 64 << 20;
+export const MAX_STATEMENT = MAX_READING + MAX_RECEIPT + MAX_ANCHOR + MAX_EVIDENCE + 64;
 
 const ANCHOR = -70010;
 const EVIDENCE = -70011;
-const [ENVELOPE, BLOCKS, ATTESTATIONS] = [1, 2, 3];
-
-/**
- * @typedef {object} Evidence what Fabric signed; each part may be absent
- * @property {Uint8Array | null} envelope of the anchor's transaction
- * @property {Uint8Array[]} blocks
- * @property {Uint8Array[]} attestations
- */
 
 /**
  * @typedef {object} Statement
  * @property {import('./reading.js').Reading} reading
  * @property {import('./receipt.js').Receipt} receipt
  * @property {Uint8Array} anchor its canonical bytes
- * @property {Evidence} evidence
+ * @property {import('./evidence.js').Evidence} evidence
  */
 
 /**
@@ -56,44 +48,6 @@ export function parseStatement(data) {
   if (!(anchor instanceof Uint8Array) || anchor.length === 0 || anchor.length > MAX_ANCHOR) {
     throw new FormatError(`statement: label ${ANCHOR} is not an anchor of 1 to ${MAX_ANCHOR} bytes`);
   }
-  return { reading: readReading(message), receipt: parseReceipt(receipts[0]), anchor, evidence: readEvidence(header) };
-}
-
-/**
- * @param {CborMap} header
- * @returns {Evidence}
- */
-function readEvidence(header) {
-  if (!header.has(EVIDENCE)) return { envelope: null, blocks: [], attestations: [] };
-  const encoded = header.get(EVIDENCE);
-  if (!(encoded instanceof Uint8Array)) throw new FormatError(`statement: label ${EVIDENCE} is not a byte string`);
-  const map = decode(encoded);
-  if (
-    !(map instanceof CborMap) ||
-    map.size === 0 ||
-    map.keys().some((key) => ![ENVELOPE, BLOCKS, ATTESTATIONS].includes(key))
-  ) {
-    throw new FormatError('evidence: not a map of envelope (1), blocks (2), attestations (3)');
-  }
-  const envelope = map.get(ENVELOPE) ?? null;
-  if (map.has(ENVELOPE) && !isFilled(envelope)) throw new FormatError('evidence: the envelope is not a byte string');
-  return { envelope, blocks: byteStrings(map, BLOCKS), attestations: byteStrings(map, ATTESTATIONS) };
-}
-
-/** @param {any} value */
-function isFilled(value) {
-  return value instanceof Uint8Array && value.length > 0;
-}
-
-/**
- * @param {CborMap} map
- * @param {number} key
- * @returns {Uint8Array[]}
- */
-function byteStrings(map, key) {
-  if (!map.has(key)) return [];
-  const list = map.get(key);
-  if (!Array.isArray(list) || list.length === 0 || !list.every(isFilled))
-    throw new FormatError(`evidence: ${key} is not an array of byte strings`);
-  return list;
+  const evidence = header.has(EVIDENCE) ? parseEvidence(header.get(EVIDENCE)) : NO_EVIDENCE;
+  return { reading: readReading(message), receipt: parseReceipt(receipts[0]), anchor, evidence };
 }

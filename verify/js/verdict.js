@@ -129,8 +129,8 @@ function climb(checks) {
 function lacking({ level, organisations }, reached, { attested, endorsedBy }) {
   const asked = LEVELS.slice(0, LEVELS.indexOf(level) + 1).filter((l) => ['signed', 'received', level].includes(l));
   const missing = asked.filter((l) => !reached.includes(l));
-  const by = level === 'endorsed' ? endorsedBy : attested.by;
-  if (organisations > by.length) missing.push(`${level} by ${organisations} organisations; ${by.length} did`);
+  const by = level === 'endorsed' ? endorsedBy.length : attested.fewest;
+  if (organisations > by) missing.push(`${level} by ${organisations} organisations; ${by} did`);
   return missing;
 }
 

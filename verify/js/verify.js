@@ -9,6 +9,7 @@
 import { checkAttested } from './attested.js';
 import { FormatError } from './bytes.js';
 import { checkEndorsed } from './endorsed.js';
+import { merge, parseEvidence } from './evidence.js';
 import { LedgerOrder } from './order.js';
 import { checkOrdered } from './ordered.js';
 import { Checks } from './report.js';
@@ -24,6 +25,7 @@ import { conclude, parseRequirement } from './verdict.js';
  * @property {import('./record.js').Stream | null} stream
  * @property {any[]} reports evidence against the stream
  * @property {string[]} by the organisations that attest the entry
+ * @property {number} fewest how many attest what the fewest do: entry, device or stream
  * @property {{number: number, block?: number, asked: number} | null} asOf the state to which this refers
  */
 
@@ -41,7 +43,11 @@ import { conclude, parseRequirement } from './verdict.js';
  * @property {import('./standing.js').Verdict | null} standing of the device's key
  */
 
-/** @typedef {{require?: string}} Options require: the level that must be reached, such as "attested:2"; unrepudiated if absent */
+/**
+ * @typedef {object} Options
+ * @property {string} [require] the level that must be reached, such as "attested:2"; unrepudiated if absent
+ * @property {Uint8Array[]} [evidence] that was collected beside the statement; it counts as if it were in it
+ */
 
 /**
  * Verifies a statement. It never throws: what is wrong is in the report.
@@ -58,7 +64,8 @@ export async function verify(statementBytes, trust, options = {}) {
       throw new FormatError('the trust is neither the text of a trust.json nor what parseTrust makes of it');
     const requirement = parseRequirement(options.require ?? 'unrepudiated');
     const context = newContext(checks, pinned);
-    await run(context, statementBytes);
+    const beside = (options.evidence ?? []).map(parseEvidence);
+    await run(context, statementBytes, beside);
     return conclude(context, requirement);
   } catch (error) {
     const fault = error instanceof Error ? error.message : String(error);
@@ -79,7 +86,7 @@ function newContext(checks, trust) {
     statement: /** @type {any} */ (null),
     anchor: null,
     order: new LedgerOrder(''),
-    attested: { entry: null, device: null, stream: null, reports: [], by: [], asOf: null },
+    attested: { entry: null, device: null, stream: null, reports: [], by: [], fewest: 0, asOf: null },
     ordered: null,
     endorsedBy: [],
     standing: null,
@@ -89,11 +96,13 @@ function newContext(checks, trust) {
 /**
  * @param {Context} context
  * @param {Uint8Array} bytes
+ * @param {import('./evidence.js').Evidence[]} beside
  */
-async function run(context, bytes) {
+async function run(context, bytes, beside) {
   await context.checks.make('statement.format', [], () => {
     if (!(bytes instanceof Uint8Array)) throw new FormatError('the statement is not given as bytes');
-    context.statement = parseStatement(bytes);
+    const statement = parseStatement(bytes);
+    context.statement = { ...statement, evidence: beside.reduce(merge, statement.evidence) };
     context.order = new LedgerOrder(context.statement.receipt.transaction);
     return `one Transparent Statement (RFC 9943) of ${bytes.length} bytes`;
   });

@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
 
 import { verify } from '../verify.js';
 
-const USAGE = 'usage: verify.js statement.cose --trust trust.json [--json] [--require attested:2]';
+const USAGE =
+  'usage: verify.js statement.cose --trust trust.json [--evidence more.cbor]... [--json] [--require attested:2]';
 
 /** @param {import('../verdict.js').Report} report */
 function print(report) {
@@ -38,11 +39,19 @@ async function main(args) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { trust: { type: 'string' }, json: { type: 'boolean' }, require: { type: 'string' } },
+    options: {
+      trust: { type: 'string' },
+      evidence: { type: 'string', multiple: true },
+      json: { type: 'boolean' },
+      require: { type: 'string' },
+    },
   });
   if (positionals.length !== 1 || !values.trust) throw new Error(USAGE);
-  const [statement, trust] = await Promise.all([readFile(positionals[0]), readFile(values.trust)]);
-  const report = await verify(new Uint8Array(statement), new Uint8Array(trust), { require: values.require });
+  const files = [positionals[0], values.trust, ...(values.evidence ?? [])];
+  const [statement, trust, ...evidence] = (await Promise.all(files.map((file) => readFile(file)))).map(
+    (file) => new Uint8Array(file),
+  );
+  const report = await verify(statement, trust, { require: values.require, evidence });
   if (report.fault) throw new Error(report.fault);
   console.log(values.json ? JSON.stringify(report, null, 2) : print(report));
   return report.ok ? 0 : 1;
