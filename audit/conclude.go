@@ -23,14 +23,14 @@ func (v *Verifier) conclude(r *Report, j *judgement) *Report {
 // climb notes the levels whose checks passed.
 func (r *Report) climb() {
 	included := r.passed(AnchorHash, AnchorContent, InclusionPath)
-	byReceipt := r.passed(ReceiptKey, ReceiptSignature, ReceiptStanding, ReceiptLedger)
-	byTransaction := r.passed(EndorsedTransaction, EndorsedCreator, EndorsedProposal, EndorsedWrites)
+	byReceipt := r.passed(AttestedSignatures, ReceiptKey, ReceiptSignature, ReceiptStanding, ReceiptLedger)
+	byTransaction := r.passed(EndorsedTransaction, EndorsedCreator, EndorsedProposal, EndorsedWrites, EndorsedSignatures)
 	attested := included && r.passed(AttestedTransaction, AttestedProposal, AttestedAnswer, AttestedSignatures, AttestedAnchor)
 	for _, rung := range []struct {
 		level   Level
 		reached bool
 	}{
-		{Signed, r.passed(ReadingKey, ReadingSignature, ReadingStanding)},
+		{Signed, r.passed(AttestedSignatures, ReadingKey, ReadingSignature, ReadingStanding)},
 		{Received, included && (byReceipt || byTransaction)},
 		{Endorsed, included && byTransaction && r.passed(EndorsedSignatures)},
 		{Ordered, included && byTransaction && r.passed(OrderedBlock, OrderedSignatures)},

@@ -166,6 +166,15 @@ func (j *judgement) anchor() {
 	}
 }
 
+// undated says why nothing can be judged as of the anchor.
+const undated = "neither enough attestations nor an ordered transaction confirm when the ledger took the batch"
+
+// dated reports whether more than the stream's own word says when the ledger took the batch.
+func (j *judgement) dated() bool {
+	return j.r.passed(AttestedSignatures, AttestedAnchor) ||
+		j.r.passed(EndorsedTransaction, EndorsedCreator, EndorsedProposal, EndorsedWrites, EndorsedSignatures, OrderedBlock, OrderedSignatures)
+}
+
 // receipt judges the stream's signature over the batch.
 func (j *judgement) receipt() {
 	r, claims := j.r, j.s.Receipt.Claims
@@ -193,7 +202,9 @@ func (j *judgement) receipt() {
 	} else {
 		r.pass(ReceiptSignature, "stream %s signed that the reading is in its batch %d", claims.Stream, claims.Number)
 	}
-	if v := standing.Stream(*j.stream, id, j.at(), j.order); v.Stood() {
+	if !j.dated() {
+		r.skip([]ID{ReceiptStanding}, undated)
+	} else if v := standing.Stream(*j.stream, id, j.at(), j.order); v.Stood() {
 		r.pass(ReceiptStanding, "%s", v.Detail)
 	} else {
 		r.fail(ReceiptStanding, "%s", v.Detail)
@@ -218,6 +229,10 @@ func (j *judgement) reading() {
 		r.fail(ReadingSignature, "%v", err)
 	} else {
 		r.pass(ReadingSignature, "the holder of key %s signed exactly these %d bytes as reading %d", r.Key, len(j.s.Reading.Payload()), r.Sequence)
+	}
+	if !j.dated() {
+		r.skip([]ID{ReadingStanding}, undated)
+		return
 	}
 	v := standing.Device(*j.device, r.Key, j.at(), j.order)
 	r.Standing = &v
