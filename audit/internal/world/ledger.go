@@ -45,6 +45,7 @@ func (w *World) Submit(c Call) (block, index uint64) {
 	}
 	block, index = w.height, uint64(len(b.Envelopes))
 	b.Envelopes = append(b.Envelopes, c.Envelope(w.t))
+	w.places[c.ID(w.t)] = block
 	for _, write := range c.Writes {
 		w.state[write.GetKey()] = entry{value: write.GetValue(), block: block, index: index}
 	}
@@ -52,6 +53,15 @@ func (w *World) Submit(c Call) (block, index uint64) {
 		w.height++
 	}
 	return block, index
+}
+
+// BlockOf returns the block that holds a transaction, and whether one does.
+func (w *World) BlockOf(tx string) (Block, bool) {
+	number, there := w.places[tx]
+	if !there {
+		return Block{}, false
+	}
+	return w.Block(number), true
 }
 
 // read is what a peer notes of a key that it reads.

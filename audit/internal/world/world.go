@@ -61,8 +61,9 @@ type World struct {
 
 	state  map[string]entry
 	blocks map[uint64]*Block
-	height uint64 // of the block to which the next transaction belongs
-	drawn  uint64 // nonces
+	places map[string]uint64 // block of each transaction
+	height uint64            // of the block to which the next transaction belongs
+	drawn  uint64            // nonces
 }
 
 // entry is a value and where the transaction stands that wrote it.
@@ -74,7 +75,7 @@ type entry struct {
 // New makes a world of Org1MSP, Org2MSP and Org3MSP with one Raft orderer, or with consenters of BFT.
 func New(t testing.TB, consenters int) *World {
 	t.Helper()
-	w := &World{t: t, Clock: Begin, state: map[string]entry{}, blocks: map[uint64]*Block{}, height: 7}
+	w := &World{t: t, Clock: Begin, state: map[string]entry{}, blocks: map[uint64]*Block{}, places: map[string]uint64{}, height: 7}
 	w.Trust = trust.Trust{Ledger: Ledger, ConfigurationBlock: 3, Attestations: 2}
 	for i := range 3 {
 		o := newOrganisation(t, fmt.Sprintf("Org%dMSP", i+1), i > 0)

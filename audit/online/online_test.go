@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package online_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anchorline/anchorline/audit"
+	"github.com/anchorline/anchorline/audit/internal/world"
+	"github.com/anchorline/anchorline/audit/online"
+	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/name"
+	"github.com/anchorline/anchorline/reading/receipt"
+)
+
+// peers is a ledger of a world.
+type peers struct {
+	t      testing.TB
+	w      *world.World
+	away   map[string]bool // organisations whose peers do not answer
+	fault  error           // of every question
+	blocks map[string]int  // how often the block of a transaction was asked for
+	asked  [][]string      // organisations, question by question
+}
+
+func (p *peers) EndorseOnly(_ context.Context, organisations []string, function string, args ...string) ([]byte, []byte, error) {
+	p.asked = append(p.asked, organisations)
+	if p.fault != nil {
+		return nil, nil, p.fault
+	}
+	for _, o := range organisations {
+		if p.away[o] {
+			return nil, nil, &ledger.Error{Step: "endorse", Kind: ledger.ErrUnavailable, Err: errors.New(o + " is away")}
+		}
+	}
+	var request ledger.AttestRequest
+	if function != "anchors:Attest" {
+		return nil, nil, errors.New("unexpected function " + function)
+	}
+	if err := json.Unmarshal([]byte(args[0]), &request); err != nil {
+		return nil, nil, err
+	}
+	envelope := p.w.Attest(world.Question{
+		Stream: request.Stream, From: request.From, To: request.To, Devices: request.Devices, By: p.w.Peers(organisations...),
+	})
+	return envelope, nil, nil
+}
+
+func (p *peers) BlockOf(_ context.Context, tx string) ([]byte, error) {
+	p.blocks[tx]++
+	block, there := p.w.BlockOf(tx)
+	if !there {
+		return nil, ledger.ErrNotFound
+	}
+	return block.Bytes(p.t), nil
+}
+
+func (p *peers) ConfigBlock(context.Context) ([]byte, error) { return nil, ledger.ErrUnavailable }
+
+// scene is a device, a stream and one batch.
+type scene struct {
+	*peers
+	device, stream name.Name
+	batch          *world.Batch
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	w := world.New(t, 0)
+	s := &scene{
+		peers:  &peers{t: t, w: w, away: map[string]bool{}, blocks: map[string]int{}},
+		device: name.New("Org1MSP", "pump-1"), stream: name.New("Org1MSP", "bridge-1"),
+	}
+	w.Open(s.stream, world.EdDSA(t, "bridge").Key())
+	w.Register(s.device, world.EdDSA(t, "pump").Key())
+	w.Pass(world.Minute)
+	s.batch = w.Anchor(s.stream, world.EdDSA(t, "bridge"), world.Reading(t, world.EdDSA(t, "pump"), s.device, 1, w.Clock))
+	return s
+}
+
+func (s *scene) statement(t *testing.T) []byte {
+	return s.batch.Proof(t, 0, receipt.Evidence{}).Statement(t)
+}
+
+func (s *scene) evidence(t *testing.T) (receipt.Evidence, error) {
+	t.Helper()
+	parsed, err := receipt.ParseStatement(s.statement(t))
+	require.NoError(t, err)
+	return online.Evidence(t.Context(), s.peers, s.w.Trust, parsed)
+}
+
+func (s *scene) verify(t *testing.T, e receipt.Evidence) *audit.Report {
+	t.Helper()
+	v, err := audit.NewVerifier(s.w.Trust, audit.Requirement{})
+	require.NoError(t, err)
+	return v.Verify(s.statement(t), e)
+}
+
+func TestTheEvidenceOfTheLedgerProvesAStatement(t *testing.T) {
+	s := newScene(t)
+	e, err := s.evidence(t)
+	require.NoError(t, err)
+	r := s.verify(t, e)
+	require.NoError(t, r.Err())
+	require.Equal(t, []string{"Org1MSP", "Org2MSP", "Org3MSP"}, r.AttestedBy)
+	require.True(t, r.Has(audit.Ordered))
+	require.Len(t, s.asked, 1, "all organisations are asked at once")
+	require.Len(t, s.blocks, 1, "nothing changed since: the anchor's block is enough")
+}
+
+func TestAnOrganisationThatIsAwayDoesNotSilenceTheOthers(t *testing.T) {
+	s := newScene(t)
+	s.away["Org3MSP"] = true
+	e, err := s.evidence(t)
+	require.NoError(t, err)
+	require.Len(t, e.Attestations, 2)
+	r := s.verify(t, e)
+	require.NoError(t, r.Err())
+	require.Equal(t, []string{"Org1MSP", "Org2MSP"}, r.AttestedBy)
+
+	s.away["Org1MSP"], s.away["Org2MSP"] = true, true
+	_, err = s.evidence(t)
+	require.ErrorIs(t, err, ledger.ErrUnavailable)
+}
+
+func TestAnAnswerThatIsTheSameForAllIsNotAskedForAgain(t *testing.T) {
+	s := newScene(t)
+	s.fault = &ledger.Error{Step: "endorse", Kind: ledger.ErrNotFound, Err: record.Errorf(record.NotFound, "no such batch")}
+	_, err := s.evidence(t)
+	require.ErrorIs(t, err, ledger.ErrNotFound)
+	require.Len(t, s.asked, 1)
+}
+
+func TestTheBlocksOfLaterChangesSettleTheirOrder(t *testing.T) {
+	s := newScene(t)
+	// Two changes after the batch: the position of the last is in the attestation, that of the first is not.
+	suspended := s.w.ChangeDeviceAt(s.device, "devices:Suspend", s.batch.Entry.LedgerTime-world.Second, func(d *record.Device, now record.Moment) {
+		d.Suspensions = append(d.Suspensions, record.Period{From: now})
+		d.Status = record.Suspended
+	})
+	s.w.Pass(world.Minute)
+	last := s.w.ChangeDevice(s.device, "devices:SetAttributes", func(d *record.Device, _ record.Moment) { d.DeviceType = "pump" })
+	e, err := s.evidence(t)
+	require.NoError(t, err)
+	require.Contains(t, s.blocks, suspended.Tx)
+	require.Contains(t, s.blocks, last.Tx)
+	r := s.verify(t, e)
+	require.NoError(t, r.Err(), "suspended by a date before the batch and by a place after it: the place counts")
+}
