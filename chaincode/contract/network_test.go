@@ -68,7 +68,7 @@ func newRogueNetwork(t *testing.T) *network {
 		}))
 	}
 	return clientsOf(t, newDevnet(t, func(cfg *devnet.Config) {
-		cfg.Chaincode = rogue.Chaincode{Chaincode: cc}
+		cfg.Chaincode = devnet.Everywhere(rogue.Chaincode{Chaincode: cc})
 		cfg.EndorsementPolicy = oneSuffices
 	}))
 }

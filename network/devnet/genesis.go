@@ -44,8 +44,9 @@ func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
 	}})
 }
 
-// ErrOtherNetwork says that a folder's ledger is of another channel or chaincode.
-var ErrOtherNetwork = errors.New("the folder holds the ledger of another network; give its channel and chaincode, or another folder")
+// ErrOtherNetwork says that a folder's ledger is of another channel, chaincode or number of
+// organisations.
+var ErrOtherNetwork = errors.New("the folder holds the ledger of another network; give its channel, chaincode and number of organisations, or another folder")
 
 // checkGenesis checks that a ledger that is there is of this channel and chaincode.
 func checkGenesis(cfg Config, ledger *store.Store) error {
@@ -63,6 +64,13 @@ func checkGenesis(cfg Config, ledger *store.Store) error {
 	}
 	if there := headers.Channel.GetChannelId(); there != cfg.Channel {
 		return fmt.Errorf("channel %q is there, not %q: %w", there, cfg.Channel, ErrOtherNetwork)
+	}
+	config, err := wire.Decode(headers.Payload.GetData(), &common.ConfigEnvelope{})
+	if err != nil {
+		return err
+	}
+	if there := len(config.GetConfig().GetChannelGroup().GetGroups()["Application"].GetGroups()); there != cfg.Organisations {
+		return fmt.Errorf("%d organisations are there, not %d: %w", there, cfg.Organisations, ErrOtherNetwork)
 	}
 	snapshot, err := ledger.Snapshot()
 	if err != nil {

@@ -28,6 +28,8 @@ type Chaincodes struct {
 	*channel.Channel
 	// Organisations are the MSP IDs that approved the chaincode's definition: all.
 	Organisations []string
+	MSPID         string // the peer's organisation
+	PackageID     string // of the chaincode that is installed on the peer
 }
 
 // Has tells whether a name is a system chaincode's.
