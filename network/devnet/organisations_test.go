@@ -112,7 +112,9 @@ func TestEachPeerIsGivenItsChaincodeOnceAndAFaultEndsTheStart(t *testing.T) {
 }
 
 func TestACrashOfOneOrganisationsChaincodeLeavesTheOthersAlive(t *testing.T) {
-	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode, cfg.EndorsementPolicy = localOf, "OR('Org1MSP.peer', 'Org2MSP.peer')" })
+	n := start(t, func(cfg *devnet.Config) {
+		cfg.Chaincode, cfg.EndorsementPolicy = localOf, "OR('Org1MSP.peer', 'Org2MSP.peer')"
+	})
 	one, two := at(t, n, "Org1MSP"), at(t, n, "Org2MSP")
 	submit(t, two, "put", "a", "1")
 	_, err := one.SubmitTransaction("panic", "Org1MSP")
