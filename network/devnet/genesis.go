@@ -3,6 +3,7 @@
 package devnet
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
 	if err != nil {
 		return err
 	}
-	block, err := order.NewBlock(t.orderer.identity, 0, nil, [][]byte{envelope})
+	block, err := order.FirstBlock(envelope)
 	if err != nil {
 		return err
 	}
@@ -94,11 +95,19 @@ func configEnvelope(cfg Config, t *topology) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	nonce := make([]byte, order.NonceSize)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("draw nonce: %w", err)
+	}
 	var e wire.Encoder
 	return e.Bytes(&common.Envelope{Payload: e.Bytes(&common.Payload{
-		Header: &common.Header{ChannelHeader: e.Bytes(&common.ChannelHeader{
-			Type: int32(common.HeaderType_CONFIG), ChannelId: cfg.Channel, Timestamp: timestamppb.Now(),
-		})},
+		Header: &common.Header{
+			ChannelHeader: e.Bytes(&common.ChannelHeader{
+				Type: int32(common.HeaderType_CONFIG), Version: 1, ChannelId: cfg.Channel,
+				TxId: wire.TransactionID(nonce, nil), Timestamp: timestamppb.Now(),
+			}),
+			SignatureHeader: e.Bytes(&common.SignatureHeader{Nonce: nonce}),
+		},
 		Data: e.Bytes(&common.ConfigEnvelope{Config: config}),
 	})}), e.Err
 }

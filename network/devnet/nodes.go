@@ -38,13 +38,14 @@ func (n *Network) buildPeers() error {
 		own := *n.channel
 		own.Ledger = n.ledger.View()
 		n.peers = append(n.peers, &own)
-		host, err := n.host(n.programs[i])
+		system := n.system(&own, node, n.programs[i])
+		host, err := n.host(n.programs[i], system)
 		if err != nil {
 			return err
 		}
 		n.hosts = append(n.hosts, host)
 		endorser := endorse.New(endorse.Config{
-			Channel: &own, MSPID: node.org.MSPID, Signer: node.identity, Executor: host, System: n.system(&own, node, n.programs[i]),
+			Channel: &own, MSPID: node.org.MSPID, Signer: node.identity, Executor: host, System: system,
 		})
 		g, err := n.gateway(i, endorser)
 		if err != nil {
@@ -62,10 +63,11 @@ func (n *Network) buildPeers() error {
 }
 
 // host is a peer's side of its chaincode.
-func (n *Network) host(p *program) (*chaincode.Host, error) {
+func (n *Network) host(p *program, system *system.Chaincodes) (*chaincode.Host, error) {
 	creds, err := p.service.credentials()
 	return chaincode.NewHost(chaincode.Config{
-		ID: p.id, Name: n.config.ChaincodeName, Address: p.address(), DialOptions: []grpc.DialOption{grpc.WithTransportCredentials(creds)},
+		System: system,
+		ID:     p.id, Name: n.config.ChaincodeName, Address: p.address(), DialOptions: []grpc.DialOption{grpc.WithTransportCredentials(creds)},
 		ExecuteTimeout: n.config.ExecuteTimeout, DialTimeout: dialTimeout,
 	}), err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/anchorline/anchorline/network/devnet"
@@ -70,4 +71,17 @@ func TestAChaincodeThatRunsElsewhereIsDialledAndDialledAgain(t *testing.T) {
 func TestWithoutAChaincodeOurOwnContractsRun(t *testing.T) {
 	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = nil })
 	require.Contains(t, evaluate(t, contractOf(t, n), "org.hyperledger.fabric:GetMetadata"), "anchors")
+}
+
+func TestAChaincodeThatTakesAConnectionAndSaysNothingIsGivenUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	n := start(t, func(cfg *devnet.Config) {
+		cfg.Services = map[string]devnet.Service{"Org1MSP": {Address: l.Addr().String()}}
+		cfg.EndorsementPolicy = "OR('Org1MSP.peer', 'Org2MSP.peer')"
+	})
+	_, err = contractOf(t, n).SubmitTransaction("put", "a", "1")
+	requireEndorseError(t, err, codes.Aborted, "Org1MSP", "chaincode registration failed: connection to ")
+	submit(t, at(t, n, "Org2MSP"), "put", "a", "1")
 }
