@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,11 +100,7 @@ func (n *Network) KillChaincode(ctx context.Context, mspID, chaincode string) er
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("%s: %w: %w", name, ErrNoProcess, err)
 	}
-	address, err := os.ReadFile(filepath.Join(n.config.Dir, "run", name+".address"))
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", name, ErrNoProcess, err)
-	}
-	for listening(ctx, strings.TrimSpace(string(address))) {
+	for !n.down(ctx, name) {
 		select {
 		case <-time.After(deathPause):
 		case <-ctx.Done():
@@ -117,13 +113,10 @@ func (n *Network) KillChaincode(ctx context.Context, mspID, chaincode string) er
 // deathPause is between two looks at a process that was killed.
 const deathPause = 50 * time.Millisecond
 
-// listening tells whether somebody accepts connections at an address.
-func listening(ctx context.Context, address string) bool {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err == nil {
-		_ = conn.Close() // nothing was sent
-	}
-	return err == nil
+// down tells whether status.sh says that a process does not run.
+func (n *Network) down(ctx context.Context, name string) bool {
+	err := n.Status(ctx)
+	return err != nil && regexp.MustCompile("(?m)^"+regexp.QuoteMeta(name)+" +down$").MatchString(err.Error())
 }
 
 // Profile is what a client needs to act as one identity on the network; the file of it is the

@@ -46,6 +46,7 @@ func TestThreeOrganisationsRunEachItsOwnChaincode(t *testing.T) {
 
 			requireOthersLive(t, network)
 			requireOneRogue(t, network)
+			requireASharedProcess(t, network)
 			config.Organisations = 2
 			_, err := fabric.Start(t.Context(), config)
 			require.ErrorContains(t, err, "--orgs 3")
@@ -65,6 +66,25 @@ func requireOthersLive(t *testing.T, network *fabric.Network) {
 	require.NoError(t, network.Status(t.Context()))
 	requireAnswer(t, network, "Org2MSP", "User1")
 	require.ErrorIs(t, network.KillChaincode(t.Context(), "Org9MSP", ""), fabric.ErrNoProcess)
+}
+
+// requireASharedProcess deploys a chaincode that all organisations have at one address: one process,
+// which cannot say whose it is and has one source.
+func requireASharedProcess(t *testing.T, network *fabric.Network) {
+	t.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", freePorts(t))
+	at := map[string]string{"Org1MSP": address, "Org2MSP": address, "Org3MSP": address}
+	require.NoError(t, network.Deploy(t.Context(), fabric.Deployment{Name: "shared", Addresses: at}))
+	if _, err := os.Stat("/proc/self/environ"); err == nil {
+		require.Contains(t, environment(t, network, "chaincode-shared-Org1MSP"), "CORE_PEER_LOCALMSPID=")
+	}
+	require.NoFileExists(t, filepath.Join(network.Dir(), "run", "chaincode-shared-Org2MSP.pid"))
+	for mspID := range at {
+		_, err := evaluateAs(t, network, mspID, "User1", "shared", "roles:WhoAmI")
+		require.NoError(t, err)
+	}
+	err := network.Deploy(t.Context(), fabric.Deployment{Name: "split", Addresses: at, Sources: map[string]string{"Org2MSP": "."}})
+	require.ErrorContains(t, err, "others have their chaincode at "+address+" too")
 }
 
 // requireOneRogue deploys a chaincode of which one organisation runs other code, and another name

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -194,6 +195,22 @@ func TestDownEndsOnlyWhatTheScriptsStarted(t *testing.T) {
 	said, err := say(t, "down.sh", "--dir", dir)
 	require.NoError(t, err, said)
 	require.NoFileExists(t, filepath.Join(dir, "run", "orderer1.pid"))
+}
+
+func TestAProcessThatEndedAndNobodyWaitedForIsNotAlive(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("SKIPPED, NOT TESTED HERE: there is no /proc")
+	}
+	ended := exec.Command("true")
+	require.NoError(t, ended.Start())
+	t.Cleanup(func() { _ = ended.Wait() })
+	alive := func(pid int) string {
+		said, err := exec.CommandContext(t.Context(), "bash", "-c", `source "$0" && born "$1" || echo none`, script("lib/common.sh"), strconv.Itoa(pid)).CombinedOutput()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(said))
+	}
+	require.Regexp(t, `^\d+$`, alive(os.Getpid()))
+	require.Eventually(t, func() bool { return alive(ended.Process.Pid) == "none" }, time.Minute, 10*time.Millisecond)
 }
 
 func TestDownRemovesOnlyNetworks(t *testing.T) {
