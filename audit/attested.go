@@ -5,6 +5,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/anchorline/anchorline/audit/fabric"
@@ -106,11 +107,12 @@ func (v *Verifier) calls(t *fabric.Transaction, function string) error {
 
 // attestedAnchor decides what the ledger holds under the statement's number.
 func (j *judgement) attestedAnchor(answers []answer) {
-	votes := newBallot[record.AnchorEntry]()
+	votes := newBallot[record.AnchorEntry](record.AnchorKey(j.r.Stream, j.r.Number))
+	what := fmt.Sprintf("batch %d", j.r.Number)
 	for _, a := range answers {
 		for _, e := range a.said.Anchors {
 			if e.Anchor.Number == j.r.Number {
-				votes.add(e, a)
+				j.counts(votes.add(e, a), a, what)
 			}
 		}
 	}
@@ -119,9 +121,9 @@ func (j *judgement) attestedAnchor(answers []answer) {
 		j.r.skip([]ID{AttestedSignatures, AttestedAnchor}, "no attestation is about batch %d of stream %s", j.r.Number, j.r.Stream)
 		return
 	}
-	j.others(votes.except(winner, func(answer) bool { return true }), "batch "+fmt.Sprint(j.r.Number))
+	j.others(votes.except(winner, func(answer) bool { return true }), what)
 	if both := votes.both(winner); len(both) > 0 {
-		j.r.note("peers of %s contradict each other about batch %d", list(both), j.r.Number)
+		j.r.note("peers of %s contradict each other about %s", list(both), what)
 	}
 	j.r.AttestedBy, j.r.fewest = winner.organisations, len(winner.organisations)
 	need := j.v.Trust().Attestations
@@ -134,12 +136,18 @@ func (j *judgement) attestedAnchor(answers []answer) {
 		j.r.fail(AttestedAnchor, "%v", err)
 		return
 	}
-	j.entry = &winner.value
-	locate(j, winner, record.AnchorKey(j.r.Stream, j.r.Number), winner.value.TxID)
-	if p, known := j.order(j.r.Tx); known {
+	locate(j, winner, winner.value.TxID)
+	if p, known := j.positions[j.r.Tx]; known {
 		j.r.Position = &p
 	}
 	j.r.pass(AttestedAnchor, "the ledger's state holds batch %d of stream %s, brought by transaction %s", j.r.Number, j.r.Stream, winner.value.TxID)
+}
+
+// counts notes an answer that names no place of what it tells.
+func (j *judgement) counts(counted bool, a answer, what string) {
+	if !counted {
+		j.r.note("peers of %s do not say that they read %s in the ledger; that does not count", list(a.organisations), what)
+	}
 }
 
 // compareEntry compares what the ledger holds with what the receipt says.
@@ -161,38 +169,50 @@ func (j *judgement) compareEntry(e record.AnchorEntry) error {
 
 // attestedRecords takes the newest records of device and stream that enough organisations attest.
 func (j *judgement) attestedRecords(answers []answer) {
-	devices, streams := newBallot[record.Device](), newBallot[record.Stream]()
+	devices, streams := newBallot[record.Device](record.DeviceKey(j.r.Device)), newBallot[record.Stream](record.StreamKey(j.r.Stream))
+	silent := newBallot[struct{}]("")
+	device, stream := "device "+j.r.Device.String(), "stream "+j.r.Stream.String()
 	for _, a := range answers {
 		if a.said.Head.Number < j.r.Number {
 			j.r.note("an attestation as of batch %d is older than this batch; its records were not used", a.said.Head.Number)
 			continue
 		}
-		streams.add(a.said.Stream, a)
+		j.counts(streams.add(a.said.Stream, a), a, stream)
 		for _, d := range a.said.Devices {
 			if d.Name() == j.r.Device {
-				devices.add(d, a)
+				j.counts(devices.add(d, a), a, device)
 			}
 		}
+		if acquits(a.said, j.r.Number) {
+			silent.add(struct{}{}, a)
+		}
 	}
-	j.attestedReports(answers)
-	if s := attested(j, streams, "stream "+j.r.Stream.String(), record.StreamKey(j.r.Stream)); s != nil {
+	j.attestedReports(answers, silent.winner())
+	if s := attested(j, streams, stream); s != nil {
 		j.stream = &s.value
-		j.changed(s.value.Changes(), s.value.Updated.Tx)
-		locate(j, s, record.StreamKey(j.r.Stream), s.value.Updated.Tx)
+		j.changed(s.value.Changes(), s.value.Updated.Tx, s.value.Opened, s.value.Keys, j.s.Receipt.KeyID.String())
+		locate(j, s, s.value.Updated.Tx)
+		earlier(j, streams, s, record.Stream.Changes, func(s record.Stream) record.Moment { return s.Updated })
 	}
-	if d := attested(j, devices, "device "+j.r.Device.String(), record.DeviceKey(j.r.Device)); d != nil {
+	if d := attested(j, devices, device); d != nil {
 		j.device = &d.value
 		j.r.ReportingPeriod = d.value.ReportingPeriod
-		j.changed(d.value.Changes(), d.value.Updated.Tx)
-		locate(j, d, record.DeviceKey(j.r.Device), d.value.Updated.Tx)
+		j.changed(d.value.Changes(), d.value.Updated.Tx, d.value.Registered, d.value.Keys, j.r.Key)
+		for _, p := range d.value.Suspensions {
+			if p.Until != nil {
+				j.allowing[p.Until.Tx] = true
+			}
+		}
+		locate(j, d, d.value.Updated.Tx)
+		earlier(j, devices, d, record.Device.Changes, func(d record.Device) record.Moment { return d.Updated })
 	}
 }
 
 // attested returns the newest record that enough organisations attest. A record that fewer attest
 // fails the check of signatures, and is returned all the same: it is judged, and named.
-func attested[T any](j *judgement, votes *ballot[T], what, key string) *candidate[T] {
+func attested[T any](j *judgement, votes *ballot[T], what string) *candidate[T] {
 	need := j.v.Trust().Attestations
-	c := votes.newest(need, key)
+	c := votes.newest(need)
 	if c == nil {
 		return nil
 	}
@@ -202,54 +222,59 @@ func attested[T any](j *judgement, votes *ballot[T], what, key string) *candidat
 	}
 	state := c.asOf(need)
 	j.asOf(state)
-	place, placed, _ := c.position(key, need)
 	j.others(votes.except(c, func(a answer) bool { // what is older may differ
-		read, there := readPosition(a, key)
-		older := placed && there && read.Before(place)
-		return !older && a.said.Head.Number >= state.said.Head.Number
+		read, there := readPosition(a, votes.key)
+		return there && !read.Before(c.place) && a.said.Head.Number >= state.Number
 	}), what)
 	return c
 }
 
-// attestedReports takes the evidence against the stream that enough organisations attest. A report is
-// never deleted, so one that was there once counts.
-func (j *judgement) attestedReports(answers []answer) {
-	votes := newBallot[record.EquivocationReport]()
+// acquits reports whether an answer says that no evidence against a batch is on the ledger. It holds as
+// much evidence as there is room for, that against the batches that were asked for before anything else.
+func acquits(said record.Attestation, number uint64) bool {
+	if slices.ContainsFunc(said.Equivocations, func(e record.EquivocationReport) bool { return e.Number == number }) {
+		return false
+	}
+	alone := len(said.Anchors) == 1 && said.Anchors[0].Anchor.Number == number
+	return alone || len(said.Equivocations) < record.MaxAttestedReports
+}
+
+// attestedReports takes the evidence against the stream that enough organisations attest: a report is
+// never deleted, so one that was there once counts. That there is none must enough attest too.
+func (j *judgement) attestedReports(answers []answer, silent *candidate[struct{}]) {
+	votes, need := newBallot[record.EquivocationReport](""), j.v.Trust().Attestations
 	for _, a := range answers {
 		for _, e := range a.said.Equivocations {
 			votes.add(e, a)
 		}
 	}
 	for _, c := range votes.candidates {
-		if len(c.organisations) >= min(j.v.Trust().Attestations, max(1, len(j.r.AttestedBy))) {
+		if len(c.organisations) >= min(need, max(1, len(j.r.AttestedBy))) {
 			j.reports = append(j.reports, c.value)
 		} else {
 			j.r.note("peers of %s alone attest evidence against batch %d of stream %s", list(c.organisations), c.value.Number, c.value.Stream)
 		}
 	}
-}
-
-// asOf notes the state to which the judgement refers: the older one of device and stream.
-func (j *judgement) asOf(a answer) {
-	state := State{Number: a.said.Head.Number, Asked: a.transaction.Time}
-	if p, known := readPosition(a, record.HeadKey(j.r.Stream)); known {
-		state.Block = p.Block
-	}
-	if j.r.AsOf == nil || state.Number < j.r.AsOf.Number {
-		j.r.AsOf = &state
+	if silent != nil {
+		j.r.acquitting = silent.organisations
+		j.asOf(silent.asOf(need))
 	}
 }
 
-// locate takes the position of a transaction from the version of the record that it wrote last, which
-// the endorsers of enough organisations signed as what they read.
-func locate[T any](j *judgement, c *candidate[T], key, tx string) {
-	p, known, contradicted := c.position(key, j.v.Trust().Attestations)
-	if before, twice := j.positions[tx]; contradicted || known && twice && before != p {
-		j.r.note("attestations contradict each other about the place of transaction %s", tx)
-		known = known && !twice
+// asOf notes the state to which the judgement refers: what is not newer than that of device, of stream
+// and of the word that there is no evidence against the batch.
+func (j *judgement) asOf(s State) {
+	if j.r.AsOf != nil {
+		s = s.older(*j.r.AsOf)
 	}
-	if known {
-		j.positions[tx] = p
+	j.r.AsOf = &s
+}
+
+// locate takes the place of a transaction from the version of the record that it wrote last, where
+// enough organisations signed it.
+func locate[T any](j *judgement, c *candidate[T], tx string) {
+	if len(c.organisations) >= j.v.Trust().Attestations {
+		j.positions[tx] = c.place
 	}
 }
 

@@ -10,33 +10,45 @@ import (
 	"github.com/anchorline/anchorline/chaincode/standing"
 )
 
-// ballot counts which organisations say what: values that are the same bytes are the same.
-type ballot[T any] struct{ candidates []*candidate[T] }
+// ballot counts which organisations say what of a record of the ledger. What peers attest of a record
+// is its value and the place of the transaction that wrote it: both are under their signatures, and
+// two answers are the same only if both are.
+type ballot[T any] struct {
+	key        string // under which the ledger stores the record; empty for what is no record
+	candidates []*candidate[T]
+}
 
-// candidate is a value and the organisations that attest it.
+// candidate is a value with its place, and the organisations that attest it.
 type candidate[T any] struct {
 	value         T
 	bytes         string
+	place         standing.Position // zero for what is no record
 	organisations []string
 	answers       []answer
 }
 
-func newBallot[T any]() *ballot[T] { return &ballot[T]{} }
+func newBallot[T any](key string) *ballot[T] { return &ballot[T]{key: key} }
 
-// add counts a vote. A value that cannot be encoded came from no ledger and is not counted.
-func (b *ballot[T]) add(value T, a answer) {
-	data, err := record.Encode(value)
-	if err != nil {
-		return
+// add counts a vote, and reports whether it counts. A value that cannot be encoded came from no ledger,
+// and neither did a record that the peers do not say to have read.
+func (b *ballot[T]) add(value T, a answer) bool {
+	place, read := standing.Position{}, true
+	if b.key != "" {
+		place, read = readPosition(a, b.key)
 	}
-	i := slices.IndexFunc(b.candidates, func(c *candidate[T]) bool { return c.bytes == string(data) })
+	data, err := record.Encode(value)
+	if err != nil || !read {
+		return false
+	}
+	i := slices.IndexFunc(b.candidates, func(c *candidate[T]) bool { return c.bytes == string(data) && c.place == place })
 	if i < 0 {
-		b.candidates = append(b.candidates, &candidate[T]{value: value, bytes: string(data)})
+		b.candidates = append(b.candidates, &candidate[T]{value: value, bytes: string(data), place: place})
 		i = len(b.candidates) - 1
 	}
 	c := b.candidates[i]
 	c.organisations = slices.Compact(slices.Sorted(slices.Values(append(c.organisations, a.organisations...))))
 	c.answers = append(c.answers, a)
+	return true
 }
 
 // winner is the value that most organisations attest.
@@ -47,21 +59,15 @@ func (b *ballot[T]) winner() *candidate[T] {
 	return slices.MaxFunc(b.candidates, func(x, y *candidate[T]) int { return cmp.Compare(len(x.organisations), len(y.organisations)) })
 }
 
-// newest is the newest value among those that enough organisations attest, or, where there is none,
-// the winner. A value under a key of the ledger is newer than another when a later transaction wrote
-// it, or, where that is not known, when it is attested as of a later batch.
-func (b *ballot[T]) newest(need int, key string) *candidate[T] {
+// newest is the value that a later transaction wrote than any other among those that enough
+// organisations attest, or, where there is none, the winner.
+func (b *ballot[T]) newest(need int) *candidate[T] {
 	enough := slices.DeleteFunc(slices.Clone(b.candidates), func(c *candidate[T]) bool { return len(c.organisations) < need })
 	if len(enough) == 0 {
 		return b.winner()
 	}
 	return slices.MaxFunc(enough, func(x, y *candidate[T]) int {
-		p, knownP, _ := x.position(key, need)
-		q, knownQ, _ := y.position(key, need)
-		if knownP && knownQ && p != q {
-			return cmp.Or(cmp.Compare(p.Block, q.Block), cmp.Compare(p.Index, q.Index))
-		}
-		return cmp.Compare(x.asOf(need).said.Head.Number, y.asOf(need).said.Head.Number)
+		return cmp.Or(cmp.Compare(x.place.Block, y.place.Block), cmp.Compare(x.place.Index, y.place.Index))
 	})
 }
 
@@ -91,44 +97,41 @@ func (b *ballot[T]) both(c *candidate[T]) []string {
 	})
 }
 
-// asOf is an answer of the newest state of which enough organisations attest the value: each counts
-// with its newest answer, so that fewer cannot make the value seem newer than it is.
-func (c *candidate[T]) asOf(need int) answer {
-	var newest []answer
+// asOf is the newest state of which enough organisations attest the value: each counts with its newest
+// answer, and of the newest as many as are needed the oldest number, block and time are taken, each by
+// itself. At least one of so many is honest, so that fewer cannot make the value seem newer than it is.
+func (c *candidate[T]) asOf(need int) State {
+	var newest []State
 	for _, msp := range c.organisations {
-		var of answer
+		var of *State
 		for _, a := range c.answers {
-			if slices.Contains(a.organisations, msp) && (of.transaction == nil || a.said.Head.Number > of.said.Head.Number) {
-				of = a
+			if s := stateOf(a); slices.Contains(a.organisations, msp) && (of == nil || s.Number > of.Number) {
+				of = &s
 			}
 		}
-		newest = append(newest, of)
+		newest = append(newest, *of)
 	}
 	if len(newest) == 0 {
-		return c.answers[0]
+		return stateOf(c.answers[0])
 	}
-	slices.SortStableFunc(newest, func(x, y answer) int { return cmp.Compare(y.said.Head.Number, x.said.Head.Number) })
-	return newest[min(need, len(newest))-1]
+	slices.SortStableFunc(newest, func(x, y State) int { return cmp.Compare(y.Number, x.Number) })
+	oldest := newest[0]
+	for _, s := range newest[:min(max(need, 1), len(newest))] {
+		oldest = oldest.older(s)
+	}
+	return oldest
 }
 
-// position is where the transaction stands that wrote the value under a key: the version that peers of
-// enough organisations signed as what they read. contradicted says that somebody signed another.
-func (c *candidate[T]) position(key string, need int) (p standing.Position, known, contradicted bool) {
-	by := map[standing.Position][]string{}
-	for _, a := range c.answers {
-		if read, there := readPosition(a, key); there && len(a.organisations) > 0 {
-			by[read] = append(by[read], a.organisations...)
-		}
+// stateOf is the state that an answer says to be of.
+func stateOf(a answer) State {
+	s := State{Number: a.said.Head.Number, Asked: a.transaction.Time}
+	if p, known := readPosition(a, record.HeadKey(a.said.Head.Stream)); known {
+		s.Block = p.Block
 	}
-	enough := 0
-	for read, organisations := range by {
-		slices.Sort(organisations)
-		if len(slices.Compact(organisations)) >= need {
-			p, enough = read, enough+1
-		}
-	}
-	if enough != 1 {
-		return standing.Position{}, false, len(by) > 1
-	}
-	return p, true, len(by) > 1
+	return s
+}
+
+// older takes the smaller of each part: what both states are not older than.
+func (s State) older(o State) State {
+	return State{Number: min(s.Number, o.Number), Block: min(s.Block, o.Block), Asked: min(s.Asked, o.Asked)}
 }

@@ -80,6 +80,9 @@ func (r *Report) speak(v *Verifier) {
 		r.NotProven = append(r.NotProven, fmt.Sprintf("The time of day: each clock is its owner's word. The device says %s, the bridge %s to %s, the transaction %s.",
 			clock(r.Clocks.Device), clock(r.Clocks.Bridge.First), clock(r.Clocks.Bridge.Last), clock(r.Clocks.Ledger)))
 	}
+	if r.AsOf != nil {
+		r.NotProven = append(r.NotProven, fmt.Sprintf("When the attestations were asked for: who asked dates that %s.", clock(r.AsOf.Asked)))
+	}
 	for _, o := range v.Trust().Organisations {
 		if o.Unit == "" && (slices.Contains(r.EndorsedBy, o.MSPID) || slices.Contains(r.AttestedBy, o.MSPID)) {
 			r.note("%s has no NodeOUs: any of its identities counts as its peer", o.MSPID)
@@ -93,9 +96,9 @@ func (s *State) String() string {
 		return "no state"
 	}
 	if s.Block == 0 {
-		return fmt.Sprintf("the state that holds batch %d of the stream, asked for at %s", s.Number, clock(s.Asked))
+		return fmt.Sprintf("batch %d of the stream", s.Number)
 	}
-	return fmt.Sprintf("block %d (batch %d of the stream), asked for at %s", s.Block, s.Number, clock(s.Asked))
+	return fmt.Sprintf("block %d (batch %d of the stream)", s.Block, s.Number)
 }
 
 func period(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }

@@ -102,11 +102,12 @@ func (j *judgement) ordered(b *fabric.Block, index int, signers []string) {
 	}
 }
 
-// place takes the positions of all transactions of a block that the orderers signed.
+// place notes where a block that the orderers signed holds transactions, the earliest place of each.
 func (j *judgement) place(b *fabric.Block) {
 	for i, e := range b.Entries {
-		if _, known := j.positions[e.ID]; e.ID != "" && !known {
-			j.positions[e.ID] = standing.Position{Block: b.Number, Index: uint64(i)}
+		p := standing.Position{Block: b.Number, Index: uint64(i)}
+		if held, known := j.held[e.ID]; e.ID != "" && (!known || p.Before(held)) {
+			j.held[e.ID] = p
 		}
 	}
 }

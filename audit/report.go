@@ -46,7 +46,8 @@ type Report struct {
 	EndorsedBy []string `json:"endorsedBy"`
 	OrderedBy  []string `json:"orderedBy"`
 	AttestedBy []string `json:"attestedBy"`
-	// Position is where the anchor's transaction stands, where the evidence says so.
+	// Position is where the anchor's transaction took effect, by the attestations; without those it is
+	// where a block holds it, which may be a second time.
 	Position *standing.Position `json:"position,omitempty"`
 	// AsOf is the state to which the attestations refer.
 	AsOf *State `json:"asOf,omitempty"`
@@ -66,6 +67,8 @@ type Report struct {
 
 	// fewest is how many organisations attest what the fewest of them do: anchor, stream or device.
 	fewest int
+	// acquitting are the organisations that attest that no evidence against the batch is there.
+	acquitting []string
 
 	// What the file holds, once its format is known to be right.
 	Reading *reading.Reading `json:"-"`
@@ -83,12 +86,13 @@ type Clocks struct {
 	Ledger int64 `json:"ledger"`
 }
 
-// State is a state of the ledger, by the newest anchor of the stream in it.
+// State is a state of the ledger, by the newest anchor of the stream in it. What is attested is as of
+// this state or a later one.
 type State struct {
 	// Number is that of the stream's newest anchor, Block the block that holds it (0 if unknown).
 	Number uint64 `json:"number"`
 	Block  uint64 `json:"block,omitempty"`
-	// Asked is when the attestation was asked for, by the clock of who asked.
+	// Asked is when the attestation was asked for: the word of who asked, which nobody checks.
 	Asked int64 `json:"asked"`
 }
 

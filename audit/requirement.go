@@ -71,8 +71,11 @@ func (q Requirement) missing(r *Report) []string {
 		}
 	}
 	vouchers := r.fewest
-	if q.level() == Endorsed {
+	switch q.level() {
+	case Endorsed:
 		vouchers = len(r.EndorsedBy)
+	case Unrepudiated:
+		vouchers = min(r.fewest, len(r.acquitting))
 	}
 	if q.Organisations > vouchers {
 		missing = append(missing, fmt.Sprintf("%s by %d organisations; %d did", q.level(), q.Organisations, vouchers))

@@ -34,7 +34,7 @@ func attestedAfter(happen func(s *scene, b *world.Batch)) func(*scene) []byte {
 
 func goodVectors() []vector {
 	attested := []audit.Level{audit.Signed, audit.Received, audit.Attested, audit.Unrepudiated}
-	return append(lifeVectors(attested),
+	return append(append(lifeVectors(attested), rogueGoodVectors(attested)...),
 		vector{name: "eddsa-raft-everything", reached: audit.Levels(), build: all},
 		vector{name: "es256-raft-everything", es256: true, reached: audit.Levels(), build: all},
 		vector{name: "eddsa-bft-everything", trust: bftTrust, reached: audit.Levels(), build: all},

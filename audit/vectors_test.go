@@ -86,7 +86,7 @@ type goodExpectation struct {
 }
 
 func badVectors() []vector {
-	return slices.Concat(formatVectors(), readingVectors(), receiptVectors(), endorsedVectors(), orderedVectors(), attestedVectors(), repudiatedVectors())
+	return slices.Concat(formatVectors(), readingVectors(), receiptVectors(), endorsedVectors(), orderedVectors(), attestedVectors(), repudiatedVectors(), rogueVectors())
 }
 
 // generated makes every file of the folder, by its path.

@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/anchorline/anchorline/audit/trust"
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -59,7 +60,8 @@ func (v *Verifier) Verify(data []byte, beside ...receipt.Evidence) *Report {
 	r.describe(s, len(data))
 	j := &judgement{
 		v: v, r: r, s: s, evidence: evidence,
-		positions: map[string]standing.Position{}, last: map[string]string{},
+		positions: map[string]standing.Position{}, held: map[string]standing.Position{}, last: map[string]string{}, allowing: map[string]bool{},
+		followed: map[string]bool{},
 	}
 	j.anchor()
 	j.attestations()
@@ -67,6 +69,9 @@ func (v *Verifier) Verify(data []byte, beside ...receipt.Evidence) *Report {
 	j.receipt()
 	j.reading()
 	j.repudiation()
+	if j.undecided && j.dated() {
+		r.note("whether a change of device or stream came before the anchor was decided by the times that their clients claimed, for the evidence does not give its place")
+	}
 	return v.conclude(r, j)
 }
 
@@ -99,36 +104,57 @@ type judgement struct {
 	evidence receipt.Evidence
 
 	// What enough organisations attest, nil where nothing is attested.
-	device    *record.Device
-	stream    *record.Stream
-	entry     *record.AnchorEntry
-	reports   []record.EquivocationReport
-	positions map[string]standing.Position
+	device  *record.Device
+	stream  *record.Stream
+	reports []record.EquivocationReport
+	// positions are where transactions took effect, as enough organisations attest, and held where a
+	// signed block holds them. A transaction that is ordered again is in a later block too, where peers
+	// find it invalid and no orderer says so: held is not earlier than where it took effect.
+	positions, held map[string]standing.Position
+	// followed are the changes of which enough organisations attest that they came after the anchor.
+	followed map[string]bool
 	// last names, for the transaction of each change that a record tells, that of its last change.
 	last map[string]string
+	// allowing are the changes without which device, stream and their keys would vouch for nothing.
+	allowing map[string]bool
+	// undecided says that the time which a client claimed decided about the order of a change.
+	undecided bool
 }
 
 // at is the moment of the anchor's transaction.
 func (j *judgement) at() record.Moment { return record.Moment{Time: j.r.Clocks.Ledger, Tx: j.r.Tx} }
 
-// order tells the position of a transaction. Where only that of a record's last change is known, and
-// that is before the anchor, it stands for the record's earlier changes too: they are before it.
+// order tells the position of a transaction. Of a change whose own is not attested it may still be known
+// that it is not after the anchor: from a block that holds it, or, because a record's changes follow
+// each other, from the position of the record's last change. What is held only after the anchor allowed
+// nothing before it. And a change that an earlier state with the anchor does not tell came after it.
 func (j *judgement) order(tx string) (standing.Position, bool) {
 	if p, known := j.positions[tx]; known {
 		return p, true
 	}
-	last, changed := j.positions[j.last[tx]]
 	anchor, anchored := j.positions[j.r.Tx]
-	if changed && anchored && last.Before(anchor) {
+	held, isHeld := j.held[tx]
+	last, changed := j.positions[j.last[tx]]
+	switch {
+	case j.followed[tx]:
+		return afterwards, true
+	case anchored && isHeld && (held.Before(anchor) || j.allowing[tx]):
+		return held, true
+	case anchored && changed && last.Before(anchor):
 		return last, true
 	}
+	j.undecided = true
 	return standing.Position{}, false
 }
 
-// changed notes the changes that a record tells.
-func (j *judgement) changed(changes []record.Moment, last string) {
+// changed notes the changes that a record tells, and those that allowed a key of it to vouch.
+func (j *judgement) changed(changes []record.Moment, last string, begun record.Moment, keys []record.Key, used string) {
 	for _, c := range changes {
 		j.last[c.Tx] = last
+	}
+	j.allowing[begun.Tx] = true
+	if key, known := record.FindKey(keys, used); known {
+		j.allowing[key.From.Tx] = true
 	}
 }
 
@@ -167,13 +193,11 @@ func (j *judgement) anchor() {
 }
 
 // undated says why nothing can be judged as of the anchor.
-const undated = "neither enough attestations nor an ordered transaction confirm when the ledger took the batch"
+const undated = "not enough organisations attest when the ledger took the batch"
 
-// dated reports whether more than the stream's own word says when the ledger took the batch.
-func (j *judgement) dated() bool {
-	return j.r.passed(AttestedSignatures, AttestedAnchor) ||
-		j.r.passed(EndorsedTransaction, EndorsedCreator, EndorsedProposal, EndorsedWrites, EndorsedSignatures, OrderedBlock, OrderedSignatures)
-}
+// dated reports whether more than the stream's own word says when the ledger took the batch. A
+// transaction does not, for who makes it dates it, and an ordered one need not have taken effect.
+func (j *judgement) dated() bool { return j.r.passed(AttestedSignatures, AttestedAnchor) }
 
 // receipt judges the stream's signature over the batch.
 func (j *judgement) receipt() {
@@ -265,10 +289,17 @@ func (j *judgement) repudiation() {
 				v.Repudiated.By, clock(v.Repudiated.At.Time), clock(v.Repudiated.Since), v.Repudiated.Reason)
 		}
 	}
+	open := slices.IndexFunc(r.Checks, func(c Check) bool {
+		return c.Outcome == Failed && slices.Contains([]ID{ReadingKey, ReadingStanding, ReceiptKey, ReceiptStanding}, c.ID)
+	})
 	switch {
 	case r.Check(Repudiated).Outcome == Failed:
+	case open >= 0:
+		r.skip([]ID{Repudiated}, "%s failed: what did not vouch cannot be disowned later", r.Checks[open].ID)
 	case len(verdicts) < 2:
 		r.skip([]ID{Repudiated}, "no attestation holds the records of both device and stream")
+	case len(r.acquitting) < j.v.Trust().Attestations:
+		r.skip([]ID{Repudiated}, "peers of %s attest that there is no evidence against the batch; trust.json asks for %d organisations", list(r.acquitting), j.v.Trust().Attestations)
 	default:
 		r.pass(Repudiated, "nobody disowned key, device or batch as of %s", r.AsOf)
 	}

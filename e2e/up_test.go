@@ -66,9 +66,10 @@ func TestARealSeriesIsAnchoredRowByRowExactlyOnce(t *testing.T) {
 }
 
 func TestKillNineAtRandomLosesNothingAndAnchorsNothingTwice(t *testing.T) {
-	path := generated(t, 20_000)
+	path := generated(t, 6_000)
 	dir := t.TempDir()
-	args := upArgs(t, "", "--replay", path, "--devices", "1", "--report", "r.json")
+	// Slow enough that the kills come while rows are left: a replay that is done begins anew.
+	args := upArgs(t, "", "--replay", path, "--devices", "1", "--rate", "2000/s", "--report", "r.json")
 	for i := range 3 {
 		p := start(t, dir, args...)
 		p.until("Anchorline is up")
@@ -118,7 +119,7 @@ func TestGarbageIsQuarantinedAndDisturbsNothing(t *testing.T) {
 			r := readReport(t, filepath.Join(dir, "r.json"))
 			require.Equal(t, map[string]uint64{"malformed": 1, "oversized": 1, "unknown_device": 1}, r.Quarantined)
 			require.Equal(t, r.Received, r.Accepted+r.Duplicates+3)
-			listed := must(t, dir, "", "bridge", "quarantine", "--data", "data/bridge", "--stream", hint(t, p.output(), ", stream ", ","))
+			listed := must(t, dir, "", "bridge", "quarantine", "--data", "data/bridge")
 			for _, reason := range []string{"malformed", "oversized", "unknown_device"} {
 				require.Contains(t, listed, reason)
 			}

@@ -74,7 +74,11 @@ choose_profiles() {
 		BRIDGE_PROFILE=$(profile_of bridge registrar) || die "give a broker with --broker, then they may be two"
 		REGISTRAR_PROFILE=$BRIDGE_PROFILE
 	fi
+	OWNER=$(msp_of "$REGISTRAR_PROFILE") BRIDGE_OWNER=$(msp_of "$BRIDGE_PROFILE")
 }
+
+# msp_of PROFILE prints the organisation of a connection profile: part of each of its records' names.
+msp_of() { sed -n 's/.*"mspId": *"\([^"]*\)".*/\1/p' "$1"; }
 
 # run COMMAND...: runs anchorline in the smoke test's folder; shows what it said when it fails.
 run() {
@@ -134,22 +138,26 @@ running() {
 }
 
 # statement: the bridge has the proof, so the ledger has the anchor.
-statement() { "$ANCHORLINE" audit statement "$DEVICE" 1 --archive "$ARCHIVE" --out "$SMOKE/reading.cose"; }
+statement() { "$ANCHORLINE" audit statement "$OWNER/$DEVICE" 1 --archive "$ARCHIVE" --out "$SMOKE/reading.cose"; }
 
 # A statement is the reading with the receipt put into its unprotected header (docs/formats.md);
 # cut takes it apart on its hexadecimal text into READING and RECEIPT.
 cut_statement() {
-	local hex protected rest
+	local hex protected rest labels
 	hex=$(od -An -v -tx1 "$SMOKE/reading.cose" | tr -d ' \n')
 	[ "${hex:0:4}" = d284 ] || die "$SMOKE/reading.cose is not a COSE_Sign1"
 	item "${hex:4}"
 	protected=$ITEM rest=${hex:$((4 + ${#ITEM}))}
-	[ "${rest:0:10}" = a219018a81 ] || die "$SMOKE/reading.cose holds no receipt"
+	[[ ${rest:0:10} == a[23]19018a81 ]] || die "$SMOKE/reading.cose holds no receipt"
+	labels=${rest:1:1}
 	item "${rest:10}"
 	RECEIPT=${ITEM:$HEAD} rest=${rest:$((10 + ${#ITEM}))}
-	# The label -70010, whose value is the anchor.
-	item "${rest:10}"
-	READING=d284${protected}a0${rest:$((10 + ${#ITEM}))}
+	# The label -70010, whose value is the anchor, and perhaps -70011, whose value is the evidence.
+	for ((; labels > 1; labels--)); do
+		item "${rest:10}"
+		rest=${rest:$((10 + ${#ITEM}))}
+	done
+	READING=d284${protected}a0$rest
 }
 
 # item HEX: the first CBOR byte string of a text, into ITEM; HEAD says where its content begins.
@@ -158,6 +166,7 @@ item() {
 	case ${1:0:2} in
 	58) HEAD=4 length=$((16#${1:2:2})) ;;
 	59) HEAD=6 length=$((16#${1:2:4})) ;;
+	5a) HEAD=10 length=$((16#${1:2:8})) ;;
 	*) die "$SMOKE/reading.cose: a byte string was expected at ${1:0:8}" ;;
 	esac
 	ITEM=${1:0:$((HEAD + 2 * length))}
@@ -172,7 +181,7 @@ base64url() {
 
 # verify ORG READING prints what the organisation's peer says about a reading.
 verify() {
-	query_as "$1" "$(of "$1" ADMIN_MSP)" anchors:VerifyInclusion "$STREAM" "$NUMBER" "$(base64url "$2")" "$(base64url "$RECEIPT")"
+	query_as "$1" "$(of "$1" ADMIN_MSP)" anchors:VerifyInclusion "$BRIDGE_OWNER/$STREAM" "$NUMBER" "$(base64url "$2")" "$(base64url "$RECEIPT")"
 }
 
 prove() {
@@ -182,7 +191,7 @@ prove() {
 	for org in $ORGS; do
 		answer=$(verify "$org" "$READING")
 		[[ $answer == *'"included":true'* && $answer == *'"signed":true'* ]] || die "$(of "$org" MSP_ID) does not confirm the reading: $answer"
-		step "$(of "$org" MSP_ID): reading 1 of $DEVICE is in anchor $NUMBER of $STREAM, signed by the device's key"
+		step "$(of "$org" MSP_ID): reading 1 of $OWNER/$DEVICE is in anchor $NUMBER of $BRIDGE_OWNER/$STREAM, signed by the device's key"
 		answer=$(verify "$org" "$forged")
 		[[ $answer == *'"included":false'* ]] || die "$(of "$org" MSP_ID) confirms a forged reading: $answer"
 		step "$(of "$org" MSP_ID): the same with one bit changed is not"
@@ -206,8 +215,8 @@ main() {
 	start_bridge
 	run device new "$DEVICE"
 	run device register "$DEVICE" --profile "$REGISTRAR_PROFILE" --type smoke-test
-	step "registered device $DEVICE"
-	run device publish "$DEVICE" --broker "$BROKER" --value 21.5 --unit Cel --name temperature
+	step "registered device $OWNER/$DEVICE"
+	run device publish "$OWNER/$DEVICE" --key "$DEVICE.key" --broker "$BROKER" --value 21.5 --unit Cel --name temperature
 	step "published a reading over MQTT"
 	wait_until 60 "the anchor of the reading" "$LOGS/$BRIDGE.log" running statement
 	NUMBER=$(statement | sed -n 's/.*from batch \([0-9]*\).*/\1/p')

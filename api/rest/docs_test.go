@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anchorline/anchorline/reading/receipt"
+	"github.com/anchorline/anchorline/api/rest"
 )
 
 func TestTheManualListsEveryAddressAndCode(t *testing.T) {
@@ -33,8 +33,8 @@ func TestTheManualListsEveryAddressAndCode(t *testing.T) {
 	for _, code := range codes {
 		require.Regexp(t, "(?m)^\\| \\d{3} \\| .*`"+code+"`", manual)
 	}
-	for _, limit := range []int{receipt.MaxStatementSize, 64 << 10} {
-		text := fmt.Sprint(limit)
-		require.Contains(t, manual, text[:len(text)-3]+","+text[len(text)-3:]+" bytes")
-	}
+	require.Contains(t, manual, fmt.Sprintf("| %d at once |", rest.MaxReading))
+	require.Contains(t, manual, fmt.Sprintf("| %d at once |", rest.MaxAsking))
+	require.Contains(t, manual, fmt.Sprintf("at most %d MiB, as `application/cose`", rest.MaxStatement>>20))
+	require.Contains(t, manual, "at most 65,536 bytes")
 }

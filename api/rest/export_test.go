@@ -21,8 +21,9 @@ func Routes() map[string][]string {
 	return all
 }
 
-// MaxAsking and MaxReading bound what is done at once.
+// MaxAsking and MaxReading bound what is done at once, MaxStatement a statement in bytes.
 const (
-	MaxAsking  = maxAsking
-	MaxReading = maxReading
+	MaxAsking    = maxAsking
+	MaxReading   = maxReading
+	MaxStatement = maxStatement
 )

@@ -16,7 +16,7 @@ const (
 	// maxAsking bounds the questions to the ledger under way: a peer is not there for us alone.
 	maxAsking = 64
 	// maxReading bounds the bodies that are being received, and so the memory that they take.
-	maxReading = 256
+	maxReading = 64
 )
 
 // A service answers requests with what the ledger says.

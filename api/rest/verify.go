@@ -17,8 +17,12 @@ import (
 	"github.com/anchorline/anchorline/reading/receipt"
 )
 
+// maxStatement is the size in bytes of the largest statement that is taken. One with more evidence can
+// be sent without it: this service asks for evidence itself.
+const maxStatement = 4 << 20
+
 // statement is a Transparent Statement (RFC 9943).
-var statement = accepted{limit: receipt.MaxStatementSize, types: []string{"application/cose", "application/octet-stream"}}
+var statement = accepted{limit: maxStatement, types: []string{"application/cose", "application/octet-stream"}}
 
 // verifyStatement reports on a statement with what it carries, and what organisations attest of it
 // now. That a statement is not proven is an answer like another.

@@ -67,7 +67,7 @@ func (w *world) statementsAreVerified(t *testing.T) {
 		require.NotEmpty(t, said.NotProven)
 		require.Len(t, said.Checks, len(audit.IDs()))
 	}
-	w.verify(make([]byte, receipt.MaxStatementSize+1)).isProblem(t, http.StatusRequestEntityTooLarge, "TOO_LARGE")
+	w.verify(make([]byte, rest.MaxStatement+1)).isProblem(t, http.StatusRequestEntityTooLarge, "TOO_LARGE")
 	do(t, http.MethodPost, w.url+"/v1/statements/verify", w.statements[0], "Content-Type", "text/plain").
 		isProblem(t, http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE")
 	w.trustDecides(t, whom, data)

@@ -150,6 +150,21 @@ func TestTheBlocksOfLaterChangesSettleTheirOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, s.blocks, suspended.Tx)
 	require.Contains(t, s.blocks, last.Tx)
-	r := s.verify(t, e)
-	require.NoError(t, r.Err(), "suspended by a date before the batch and by a place after it: the place counts")
+	// A block that holds it later does not say that it was not earlier as well, so that the date counts.
+	require.ErrorContains(t, s.verify(t, e).Err(), "reading.standing: device Org1MSP/pump-1 was suspended by its owner")
+}
+
+func TestABlockOfAnEarlierChangeSettlesThatItWasEarlier(t *testing.T) {
+	s := newScene(t)
+	suspended := s.w.ChangeDeviceAt(s.device, "devices:Suspend", s.w.Clock+world.Hour, func(d *record.Device, now record.Moment) {
+		d.Suspensions = append(d.Suspensions, record.Period{From: now})
+		d.Status = record.Suspended
+	})
+	s.batch = s.w.Anchor(s.batch.Anchor.Stream, s.batch.Signer, s.batch.Readings...)
+	s.w.ChangeDevice(s.device, "devices:SetAttributes", func(d *record.Device, _ record.Moment) { d.DeviceType = "pump" })
+	require.NoError(t, s.verify(t, world.Attested(s.w.Attest(s.batch.About(s.device)))).Err(), "by the dates alone")
+	e, err := s.evidence(t)
+	require.NoError(t, err)
+	require.Contains(t, s.blocks, suspended.Tx)
+	require.ErrorContains(t, s.verify(t, e).Err(), "reading.standing: device Org1MSP/pump-1 was suspended by its owner")
 }

@@ -184,7 +184,8 @@ func hasExtension(cert *x509.Certificate, id int) bool {
 	return false
 }
 
-// parseBlock reads text that is one PEM block and nothing else.
+// parseBlock reads text that is one PEM block and nothing else, in the form that programs write: lines of
+// 64 characters. Lines may end in CR LF. Readers of PEM differ in what else they let pass.
 func parseBlock(text, kind string) ([]byte, error) {
 	block, rest := pem.Decode([]byte(text))
 	switch {
@@ -194,6 +195,11 @@ func parseBlock(text, kind string) ([]byte, error) {
 		return nil, fmt.Errorf("the PEM block is a %q, not a %q", block.Type, kind)
 	case len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0:
 		return nil, errors.New("there is more than one PEM block without headers")
+	}
+	const space = " \t\r\n"
+	lines := strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), space)
+	if lines != strings.TrimRight(string(pem.EncodeToMemory(block)), space) {
+		return nil, errors.New("the PEM block is not in lines of 64 characters, or something is beside it")
 	}
 	return block.Bytes, nil
 }

@@ -14,6 +14,9 @@ import (
 // MaxSize is the size in bytes of the largest trust.json that is read.
 const MaxSize = 4 << 20
 
+// maxNumber is the largest whole number that every reader of JSON takes for what it is (RFC 8259, 6).
+const maxNumber = 1<<53 - 1
+
 // ErrInvalid is wrapped by every fault of a trust.json.
 var ErrInvalid = errors.New("trust: not a valid trust.json")
 
@@ -88,6 +91,7 @@ func (d document) trust() (Trust, []error) {
 	}}
 	if d.Configuration.Block != nil {
 		t.ConfigurationBlock = *d.Configuration.Block
+		f.add(t.ConfigurationBlock > maxNumber, "configuration.block", "it is %d; numbers to %d are exact in every reader of JSON", t.ConfigurationBlock, uint64(maxNumber))
 	}
 	unit := func(name *string, field string) string {
 		f.add(name == nil, field, `it is missing; "" says that the MSP has no NodeOUs`)

@@ -34,6 +34,7 @@ type outcome struct {
 	repudiated  map[name.Name]repudiated
 	whole       bool // the readings are those that were anchored
 	unreceipted bool
+	disowned    string // why the owner disowned the receipt's key, empty if it did not
 }
 
 // A reference is what a reading is known by.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/bridge/fsck"
+	"github.com/anchorline/anchorline/bridge/gap"
 	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/name"
 )
@@ -64,4 +65,31 @@ func processor(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkTheMemoryOfNumbersThatWereSeen reports what is kept in memory of each reading to find numbers
+// that come twice: of 1000 devices that miss nothing, and of 1000 that miss every second number.
+func BenchmarkTheMemoryOfNumbersThatWereSeen(b *testing.B) {
+	for title, step := range map[string]uint64{"nothing missing": 1, "every second missing": 2} {
+		b.Run(title, func(b *testing.B) {
+			const devices, each = 1000, 1000
+			var kept *gap.Memory
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for range b.N {
+				kept = gap.NewMemory()
+				c := gap.NewCounter(kept, 1)
+				for n := range uint64(each) {
+					for d := range devices {
+						require.NoError(b, c.Add(name.New("Org1MSP", fmt.Sprint("pump-", d)), 1+n*step))
+					}
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/devices/each, "bytes/reading")
+			runtime.KeepAlive(kept)
+		})
+	}
 }

@@ -42,6 +42,9 @@ type streamState struct {
 	LedgerTime  int64  `json:"ledgerTime"`
 	Readings    uint64 `json:"readings"`
 	Quarantined uint64 `json:"quarantined"`
+	// Repudiated and Why are as in a StreamReport.
+	Repudiated uint64 `json:"repudiated,omitempty"`
+	Why        string `json:"why,omitempty"`
 	// Blind is the first batch whose readings are not those that were anchored: from it on the gaps
 	// cannot be recomputed. 0 for none.
 	Blind uint64 `json:"blind,omitempty"`

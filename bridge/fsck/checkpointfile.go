@@ -102,7 +102,34 @@ func parseCheckpoint(data []byte) (*Checkpoint, error) {
 	if j.Type != checkpointType || j.Version != checkpointVersion || len(j.Streams) == 0 {
 		return nil, fmt.Errorf("it is %q of version %d", j.Type, j.Version)
 	}
-	return j.checkpoint(), nil
+	counted := map[name.Name]bool{}
+	for _, d := range j.Devices {
+		counted[d.Device] = true
+	}
+	for _, s := range j.Streams {
+		if err := check(s.Numbers, counted); err != nil {
+			return nil, err
+		}
+	}
+	return j.checkpoint(), check(j.Union, counted)
+}
+
+// check returns an error unless each device is one of those that were counted, comes once, and has its
+// runs in order and below its highest number.
+func check(devices []numbersJSON, counted map[name.Name]bool) error {
+	for i, d := range devices {
+		if !counted[d.Device] || d.Highest == 0 || i > 0 && name.Compare(devices[i-1].Device, d.Device) >= 0 {
+			return fmt.Errorf("device %s is not in its place", d.Device)
+		}
+		var last uint64
+		for _, r := range d.Missing {
+			if r[0] <= last || r[1] < r[0] || r[1] >= d.Highest || r[3] > 1 {
+				return fmt.Errorf("the numbers that %s misses are not in order", d.Device)
+			}
+			last = r[1]
+		}
+	}
+	return nil
 }
 
 func (j checkpointJSON) checkpoint() *Checkpoint {

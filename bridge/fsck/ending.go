@@ -114,10 +114,14 @@ func (m *merger) owed(ctx context.Context, w *worker) error {
 	return nil
 }
 
-// receipt notes that a batch's receipt is not there yet.
+// receipt notes that a batch's receipt is not there yet, or is by a key that was disowned.
 func (m *merger) receipt(o *outcome) {
 	if o.unreceipted {
 		m.at.Owed, m.end.unreceipted = o.entry.Anchor.Number, o.entry.Anchor.Number
+	}
+	if o.disowned != "" {
+		m.at.Repudiated++
+		m.at.Why = o.disowned
 	}
 }
 

@@ -201,7 +201,7 @@ func bridgeLies() map[string]lie {
 	}
 }
 
-func TestEveryLieIsNamed(t *testing.T) {
+func TestEveryDisagreementIsNamed(t *testing.T) {
 	for who, lies := range map[string]map[string]lie{"archive": archiveLies(), "ledger": ledgerLies(), "bridge": bridgeLies()} {
 		for title, c := range lies {
 			t.Run(who+"/"+title, func(t *testing.T) {

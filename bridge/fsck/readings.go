@@ -93,8 +93,7 @@ func (j *judge) reading(ctx context.Context, parsed *reading.Reading, r referenc
 	case !v.Trusted():
 		sum := o.repudiated[r.device]
 		sum.readings++
-		sum.why = fmt.Sprintf("%s said on %s that nothing since %s is to be trusted: %s",
-			v.Repudiated.By, clock(v.Repudiated.At.Time), clock(v.Repudiated.Since), v.Repudiated.Reason)
+		sum.why = disowning(*v.Repudiated)
 		o.repudiated[r.device] = sum
 	}
 	return nil

@@ -49,8 +49,11 @@ func (w *worker) checkReceipt(ctx context.Context, o *outcome) error {
 	if err := failed(); err != nil {
 		return err
 	}
-	if !v.Stood() {
+	switch {
+	case !v.Stood():
 		f.add(ReceiptStands, "the receipt is by a key that did not stand: %s", keyNotStanding(w.stream.Keys, id.String(), v.Reason))
+	case !v.Trusted():
+		o.disowned = disowning(*v.Repudiated)
 	}
 	return nil
 }

@@ -94,6 +94,10 @@ type StreamReport struct {
 	Unreceipted uint64 `json:"unreceipted,omitempty"`
 	// Quarantined is how many messages the bridge says it refused.
 	Quarantined uint64 `json:"quarantined"`
+	// Repudiated is how many receipts are by a key that the owner disowned later for their time, and Why
+	// says what it gave.
+	Repudiated uint64 `json:"repudiated,omitempty"`
+	Why        string `json:"why,omitempty"`
 }
 
 // A DeviceReport is what was found of one device, over all archives.
@@ -157,6 +161,7 @@ func (a *auditor) report() Report {
 		r.Streams = append(r.Streams, StreamReport{
 			Stream: at.Stream, Batches: Range{From: min(1, at.Number), To: at.Number}, Resumed: end.resumed, Readings: at.Readings,
 			Head: at.Hash, Pending: end.pending, Unreceipted: end.unreceipted, Quarantined: at.Quarantined,
+			Repudiated: at.Repudiated, Why: at.Why,
 		})
 		r.Batches += at.Number
 		r.Readings += at.Readings

@@ -109,6 +109,7 @@ func TestAReceiptThatWasOwedIsVerifiedLater(t *testing.T) {
 	r := w.resumed(file, stream)
 	require.Len(t, r.Faults, 1, "a bridge signs a receipt before it anchors the next batch")
 	require.Equal(t, fsck.ReceiptThere, r.Faults[0].Check)
+	require.Equal(t, r.Faults, w.resumed(file, stream).Faults, "it is told once")
 
 	require.NoError(t, os.WriteFile(file, before, 0o600))
 	require.NoError(t, os.WriteFile(w.path(3, "receipt"), signed, 0o600))
@@ -147,6 +148,18 @@ func TestACheckpointThatIsNotAsItWasWrittenIsRefused(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, data, 0o600))
 		_, err := fsck.ReadCheckpoint(file)
 		require.ErrorIs(t, err, fsck.ErrCheckpoint)
+	}
+	for _, missing := range []string{"[0,2,1,0]", "[4,3,1,0]", "[2,3,1,0],[3,4,1,0]", "[5,9,1,0]", "[2,3,1,2]"} {
+		require.NoError(t, fsck.WriteSummed(file, []byte(`{"type":"archive-checkpoint","version":1,"ledger":"c/cc","streams":[{"stream":"Org1MSP/s",`+
+			`"numbers":[{"device":"Org1MSP/d","highest":9,"missing":[`+missing+`]}]}],"devices":[{"device":"Org1MSP/d","readings":1}]}`)))
+		_, err := fsck.ReadCheckpoint(file)
+		require.ErrorContains(t, err, "not in order")
+	}
+	for _, devices := range []string{`{"device":"Org1MSP/x","highest":9}`, `{"device":"Org1MSP/d","highest":9},{"device":"Org1MSP/d","highest":8}`, `{"device":"Org1MSP/d","highest":0}`} {
+		require.NoError(t, fsck.WriteSummed(file, []byte(`{"type":"archive-checkpoint","version":1,"ledger":"c/cc","streams":[{"stream":"Org1MSP/s",`+
+			`"numbers":[`+devices+`]}],"devices":[{"device":"Org1MSP/d","readings":1}]}`)))
+		_, err := fsck.ReadCheckpoint(file)
+		require.ErrorContains(t, err, "not in its place")
 	}
 	c, err := fsck.ReadCheckpoint(filepath.Join(t.TempDir(), "none"))
 	require.NoError(t, err)
@@ -193,6 +206,7 @@ func TestAReadingThatTwoBridgesTookIsCountedAndTwoContentsAreAFault(t *testing.T
 
 func FuzzACheckpointFileIsReadOrRefused(f *testing.F) {
 	f.Add([]byte(`{"type":"archive-checkpoint","version":1,"ledger":"c/cc","streams":[{"stream":"Org1MSP/s","numbers":[]}],"devices":[]}`))
+	f.Add([]byte(`{"type":"archive-checkpoint","version":1,"ledger":"c/cc","streams":[{"stream":"Org1MSP/s","number":3,"numbers":[{"device":"Org1MSP/d","highest":9,"missing":[[2,3,1,0]]}]}],"devices":[{"device":"Org1MSP/d","readings":1}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		file := filepath.Join(t.TempDir(), "checkpoint.json")
 		require.NoError(t, fsck.WriteSummed(file, body))

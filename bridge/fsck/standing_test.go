@@ -81,6 +81,18 @@ func TestWhatAnOwnerDisownsLaterIsCountedAndNoFaultOfTheArchive(t *testing.T) {
 	require.Contains(t, r.Devices[0].Why, "Org1MSP said on 2023-11-14T22:13:29.000Z that nothing since 2023-11-14T22:13:21.500Z is to be trusted: the seal was broken")
 }
 
+func TestReceiptsByAKeyThatItsOwnerDisownsLaterAreCounted(t *testing.T) {
+	w := newWorld(t)
+	s := w.chain.streams[stream]
+	ended := w.moment("k", 99, origin+9000)
+	s.Keys[0].Until, s.Keys[0].Reason, s.Keys[0].CompromisedSince = &ended, "the bridge was broken into", origin+1500
+	w.chain.streams[stream] = s
+	r := w.check()
+	require.True(t, r.OK(), said(r))
+	require.EqualValues(t, 2, r.Streams[0].Repudiated)
+	require.Contains(t, r.Streams[0].Why, "nothing since 2023-11-14T22:13:21.500Z is to be trusted: the bridge was broken into")
+}
+
 func TestFewTransactionsAreLocatedHoweverManyBatchesThereAre(t *testing.T) {
 	w := newWorld(t)
 	for n := range uint64(500) {

@@ -46,3 +46,8 @@ func when(m *record.Moment) string {
 	}
 	return clock(m.Time)
 }
+
+// disowning says what an owner said of a key or a device later.
+func disowning(r standing.Repudiation) string {
+	return fmt.Sprintf("%s said on %s that nothing since %s is to be trusted: %s", r.By, clock(r.At.Time), clock(r.Since), r.Reason)
+}

@@ -21,6 +21,7 @@ type auditCmd struct {
 	Completeness completenessCmd `cmd:"" help:"Say whether a device's readings of a range are all there."`
 	Evidence     evidenceCmd     `cmd:"" help:"Collect what organisations signed about batches of an archive."`
 	Archive      archiveCmd      `cmd:"" help:"Check a bridge's whole archive against the ledger."`
+	Report       reportCmd       `cmd:"" help:"Say who signed the report of such a check."`
 }
 
 // The exit statuses of a verdict; what cannot be done at all ends with status 1, a wrong command line

@@ -23,7 +23,7 @@ import (
 )
 
 type verifyCmd struct {
-	Files []string `arg:"" help:"Statements, or exports of many readings." type:"path"`
+	Files []string `arg:"" help:"Statements, or exports of many readings."`
 	verifierFlags
 	ledgerFlag
 	JSON bool `help:"Print the reports as JSON." name:"json"`

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Ballot } from './ballot.js';
+import { Ballot, older } from './ballot.js';
 import { FormatError } from './bytes.js';
 import { checkCreator, checkEntry, checkProposal, describe, endorsersOf } from './endorsement.js';
 import { checkCall, parseTransaction } from './fabric.js';
@@ -15,13 +15,14 @@ import {
   changesOf,
   checkHashes,
   deviceKey,
-  headKey,
   nameOf,
   parseAttestation,
   parseRequest,
   streamKey,
 } from './record.js';
+import { isBefore } from './order.js';
 import { Missing } from './report.js';
+import { findKey } from './standing.js';
 
 /** @typedef {import('./verify.js').Context} Context */
 /** @typedef {import('./fabric.js').Transaction} Transaction */
@@ -35,6 +36,7 @@ import { Missing } from './report.js';
 
 const MAX_ANCHORS = 32;
 const MAX_DEVICES = 100;
+const MAX_REPORTS = 20;
 
 /**
  * Checks the attestations: `attested.*`. What enough organisations attest is kept in the context.
@@ -112,8 +114,8 @@ async function answerOf(tx, trust) {
 }
 
 /**
- * What is attested of one kind of record, and where the ledger stores it.
- * @typedef {{votes: Ballot<any>, found: import('./ballot.js').Candidate<any> | null, key: string}} Race
+ * What is attested of one kind of record.
+ * @typedef {{votes: Ballot<any>, found: import('./ballot.js').Candidate<any> | null, what: string}} Race
  */
 
 /**
@@ -138,14 +140,15 @@ function elect(context, all) {
   attested.fewest = Math.min(...races.flatMap(({ found }) => (found ? [found.by.length] : [])));
   const both = races[0].found ? races[0].votes.both(races[0].found) : [];
   if (both.length > 0) notes.push(`peers of ${both.join(', ')} contradict each other about batch ${number}`);
-  attested.reports = reportsOf(answers, need);
-  for (const { votes, found, key } of races) {
+  judgeReports(context, answers);
+  for (const { votes, found, what } of races) {
     if (!found) continue;
-    locate(context, found, key);
+    locate(context, found);
+    if (found.value.updated) allow(context, found.value);
+    if (found.value.updated) tellEarlier(context, votes, found);
     if (found !== races[0].found) noteState(context, found.asOf(need));
-    const others = votes.others(found, key, need);
-    if (others.length > 0)
-      notes.push(`peers of ${others.join(', ')} attest otherwise about ${key.split('\0').slice(1, -1).join(' ')}`);
+    const others = votes.others(found, need);
+    if (others.length > 0) notes.push(`peers of ${others.join(', ')} attest otherwise about ${what}`);
   }
   return sentences[0];
 }
@@ -155,63 +158,125 @@ function elect(context, all) {
  * @param {Answer[]} answers about the stream
  * @returns {Race[]} of the anchor's entry, the stream and the device
  */
-function race({ statement, trust }, answers) {
+function race({ statement, trust, notes }, answers) {
   const { stream, number } = statement.receipt;
   const { device } = statement.reading;
-  const [entries, streams, devices] = [new Ballot(), new Ballot(), new Ballot()];
+  const entries = { votes: new Ballot(anchorKey(stream, number)), what: `batch ${number}` };
+  const streams = { votes: new Ballot(streamKey(stream)), what: `stream ${stream}` };
+  const devices = { votes: new Ballot(deviceKey(device)), what: `device ${device}` };
+  const vote = (/** @type {{votes: Ballot<any>, what: string}} */ { votes, what }, value, answer) => {
+    if (value && !votes.add(value, answer))
+      notes.push(
+        `peers of ${answer.by.join(', ') || 'no organisation'} do not say that they read ${what} in the ledger; that does not count`,
+      );
+  };
   for (const answer of answers) {
-    const entry = answer.said.anchors.find(({ anchor }) => anchor.number === number);
-    if (entry) entries.add(entry, answer);
+    vote(
+      entries,
+      answer.said.anchors.find(({ anchor }) => anchor.number === number),
+      answer,
+    );
     if (answer.said.head.number < number) continue; // older than the batch: its records say too little
-    streams.add(answer.said.stream, answer);
-    const record = answer.said.devices.find((d) => nameOf(d) === device);
-    if (record) devices.add(record, answer);
+    vote(streams, answer.said.stream, answer);
+    vote(
+      devices,
+      answer.said.devices.find((d) => nameOf(d) === device),
+      answer,
+    );
   }
-  const newest = (/** @type {Ballot<any>} */ votes, /** @type {string} */ key) => ({
-    votes,
-    found: votes.newest(trust.attestations, key),
-    key,
-  });
   return [
-    { votes: entries, found: entries.winner, key: anchorKey(stream, number) },
-    newest(streams, streamKey(stream)),
-    newest(devices, deviceKey(device)),
+    { ...entries, found: entries.votes.winner },
+    { ...streams, found: streams.votes.newest(trust.attestations) },
+    { ...devices, found: devices.votes.newest(trust.attestations) },
   ];
 }
 
 /**
- * The evidence against the stream that enough organisations attest. None is ever deleted, so what was
- * there once counts.
+ * Keeps the evidence against the stream that enough organisations attest: none is ever deleted, so what
+ * was there once counts. And who attests that there is none against the batch: enough must as well.
+ * @param {Context} context
  * @param {Answer[]} answers
- * @param {number} need
- * @returns {any[]}
  */
-function reportsOf(answers, need) {
-  const reports = new Ballot();
-  for (const answer of answers) answer.said.equivocations.forEach((report) => reports.add(report, answer));
-  return reports.all.filter(({ by }) => by.length >= need).map(({ value }) => value);
+function judgeReports(context, answers) {
+  const { attested, notes, trust, statement } = context;
+  const { number } = statement.receipt;
+  const [reports, silent] = [new Ballot(), new Ballot()];
+  for (const answer of answers) {
+    answer.said.equivocations.forEach((report) => reports.add(report, answer));
+    if (answer.said.head.number >= number && acquits(answer.said, number)) silent.add({}, answer);
+  }
+  const enough = Math.min(trust.attestations, Math.max(1, attested.by.length));
+  for (const { by, value } of reports.all) {
+    if (by.length >= enough) attested.reports.push(value);
+    else
+      notes.push(
+        `peers of ${by.join(', ') || 'no organisation'} alone attest evidence against batch ${value.number} of stream ${value.stream}`,
+      );
+  }
+  if (!silent.winner) return;
+  attested.acquitting = silent.winner.by;
+  noteState(context, silent.winner.asOf(trust.attestations));
 }
 
 /**
- * Keeps the position of the transaction that wrote a record last, and which changes are before it.
+ * Whether an answer says that no evidence against a batch is on the ledger. It holds as much evidence as
+ * there is room for, that against the batches that were asked for before anything else.
+ * @param {import('./record.js').Attestation} said
+ * @param {number} number
+ */
+function acquits({ anchors, equivocations }, number) {
+  if (equivocations.some((report) => report.number === number)) return false;
+  const alone = anchors.length === 1 && anchors[0].anchor.number === number;
+  return alone || equivocations.length < MAX_REPORTS;
+}
+
+/**
+ * Keeps the place of the transaction that wrote a record last, where enough organisations signed it.
  * @param {Context} context
  * @param {import('./ballot.js').Candidate<any>} found
- * @param {string} key
  */
-function locate({ trust, order }, found, key) {
-  const { value } = found;
+function locate({ trust, order }, { value, place, by }) {
   const last = value.txId ?? value.updated.tx;
-  order.place(last, found.position(key, trust.attestations));
+  if (place && by.length >= trust.attestations) order.attest(last, place);
   if (value.updated) changesOf(value).forEach(({ tx }) => order.before(tx, last));
 }
 
 /**
- * Keeps the state to which the judgement refers: the older one of device and stream.
+ * Takes from the earlier states of a record what they tell of its changes. The votes are of states that
+ * hold the anchor, so that a change which an earlier one does not tell came after the anchor. The changes
+ * that it tells came not later than the last of them.
  * @param {Context} context
- * @param {Answer} answer
+ * @param {Ballot<any>} votes
+ * @param {import('./ballot.js').Candidate<any>} newest
  */
-function noteState({ attested, statement }, { said, asked, reads }) {
-  if (attested.asOf && attested.asOf.number <= said.head.number) return;
-  const block = reads.get(headKey(statement.receipt.stream))?.block;
-  attested.asOf = { number: said.head.number, ...(block === undefined ? {} : { block }), asked };
+function tellEarlier(context, votes, newest) {
+  const { order, trust } = context;
+  const older = votes.all.filter(({ by, place }) => by.length >= trust.attestations && isBefore(place, newest.place));
+  older.sort((a, b) => (isBefore(a.place, b.place) ? 1 : -1)); // the earliest last: it says most
+  for (const state of older) {
+    locate(context, state);
+    const told = new Set(changesOf(state.value).map(({ tx }) => tx));
+    for (const { tx } of changesOf(newest.value)) if (!told.has(tx)) order.followed.add(tx);
+  }
+}
+
+/**
+ * Keeps the changes that allowed a key of a record to vouch.
+ * @param {Context} context
+ * @param {any} record a device or a stream
+ */
+function allow({ order, statement }, { registered, opened, keys, suspensions = [] }) {
+  const used = registered ? statement.reading.kid : statement.receipt.kid;
+  const changes = [registered ?? opened, findKey(keys, used)?.from, ...suspensions.map(({ until }) => until)];
+  changes.forEach((change) => change && order.allowing.add(change.tx));
+}
+
+/**
+ * Keeps the state to which the judgement refers: what is not newer than that of device, of stream and of
+ * the word that there is no evidence against the batch.
+ * @param {Context} context
+ * @param {import('./ballot.js').State} state
+ */
+function noteState({ attested }, state) {
+  attested.asOf = attested.asOf ? older(attested.asOf, state) : state;
 }

@@ -1,25 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Which organisations attest what: several attestations may say the same, or not. Values that
- * have the same canonical form are the same.
+ * Which organisations attest what: several attestations may say the same, or not. What peers attest
+ * of a record is its value and the place of the transaction that wrote it; two answers are the same
+ * only if both are.
  * @module
  */
 
 import { canonical } from './json.js';
 import { isBefore } from './order.js';
+import { headKey } from './record.js';
 
 /** @typedef {import('./standing.js').Position} Position */
 /** @typedef {import('./attested.js').Answer} Answer */
+/** @typedef {{number: number, block?: number, asked: number}} State by the stream's newest anchor in it */
 
 /**
- * A value, and the answers that hold it.
+ * A value with its place, and the answers that hold it.
  * @template T
  */
 export class Candidate {
-  /** @param {T} value */
-  constructor(value) {
+  /**
+   * @param {T} value
+   * @param {Position | null} place null for what is no record of the ledger
+   */
+  constructor(value, place) {
     this.value = value;
+    this.place = place;
     /** @type {Answer[]} */
     this.answers = [];
   }
@@ -30,38 +37,46 @@ export class Candidate {
   }
 
   /**
-   * The answer of the newest state of which enough organisations attest the value. Each counts with
-   * its newest answer, so that fewer cannot make the value seem newer than it is.
+   * The newest state of which enough organisations attest the value: each counts with its newest
+   * answer, and of the newest as many as are needed the oldest number, block and time are taken, each
+   * by itself. At least one of so many is honest, so that fewer cannot make the value seem newer.
    * @param {number} need
-   * @returns {Answer}
+   * @returns {State}
    */
   asOf(need) {
-    const newestFirst = [...this.answers].sort((a, b) => b.said.head.number - a.said.head.number);
+    const newestFirst = this.answers.map((answer) => ({ by: answer.by, state: stateOf(answer) }));
+    newestFirst.sort((a, b) => b.state.number - a.state.number);
     const each = this.by.map((mspId) => newestFirst.findIndex(({ by }) => by.includes(mspId))).sort((a, b) => a - b);
-    return newestFirst[each[Math.min(need, each.length) - 1] ?? 0];
+    if (each.length === 0) return stateOf(this.answers[0]);
+    return each
+      .slice(0, Math.max(need, 1))
+      .map((i) => newestFirst[i].state)
+      .reduce(older);
   }
+}
 
-  /**
-   * Where the transaction stands that wrote the value under a key of the ledger: the version that
-   * peers of enough organisations signed as what they read, when there is one such.
-   * @param {string} key
-   * @param {number} need
-   * @returns {Position | undefined}
-   */
-  position(key, need) {
-    /** @type {Map<string, {read: Position, by: Set<string>}>} */
-    const versions = new Map();
-    for (const { reads, by } of this.answers) {
-      const read = reads.get(key);
-      if (!read) continue;
-      const id = `${read.block}/${read.index}`;
-      const version = versions.get(id) ?? { read, by: new Set() };
-      by.forEach((mspId) => version.by.add(mspId));
-      versions.set(id, version);
-    }
-    const enough = [...versions.values()].filter((version) => version.by.size >= need);
-    return enough.length === 1 ? enough[0].read : undefined;
-  }
+/**
+ * @param {Answer} answer
+ * @returns {State} the state that it says to be of
+ */
+function stateOf({ said, asked, reads }) {
+  const block = reads.get(headKey(said.head.stream))?.block;
+  return { number: said.head.number, ...(block === undefined ? {} : { block }), asked };
+}
+
+/**
+ * The smaller of each part: what both states are not older than.
+ * @param {State} a
+ * @param {State} b
+ * @returns {State}
+ */
+export function older(a, b) {
+  const block = a.block === undefined || b.block === undefined ? undefined : Math.min(a.block, b.block);
+  return {
+    number: Math.min(a.number, b.number),
+    ...(block === undefined ? {} : { block }),
+    asked: Math.min(a.asked, b.asked),
+  };
 }
 
 /**
@@ -69,20 +84,27 @@ export class Candidate {
  * @template T
  */
 export class Ballot {
-  constructor() {
+  /** @param {string | null} [key] under which the ledger stores the record; null for what is no record */
+  constructor(key = null) {
+    this.key = key;
     /** @type {Map<string, Candidate<T>>} */
     this.candidates = new Map();
   }
 
   /**
+   * Counts a vote. A record that the peers do not say to have read in the ledger does not count.
    * @param {T} value
    * @param {Answer} answer that holds it
+   * @returns {boolean} whether it counts
    */
   add(value, answer) {
-    const form = canonical(value);
-    const candidate = this.candidates.get(form) ?? new Candidate(value);
+    const place = this.key === null ? null : answer.reads.get(this.key);
+    if (place === undefined) return false;
+    const form = `${place ? `${place.block}/${place.index}` : ''} ${canonical(value)}`;
+    const candidate = this.candidates.get(form) ?? new Candidate(value, place);
     candidate.answers.push(answer);
     this.candidates.set(form, candidate);
+    return true;
   }
 
   /** @returns {Candidate<T>[]} */
@@ -108,39 +130,30 @@ export class Ballot {
   /**
    * The organisations that attest another value, and not as an older one.
    * @param {Candidate<T>} found
-   * @param {string} key
    * @param {number} need
    * @returns {string[]}
    */
-  others(found, key, need) {
-    const place = found.position(key, need);
-    const state = found.asOf(need).said.head.number;
-    const isOlder = (/** @type {Answer} */ { said, reads }) => {
-      const read = reads.get(key);
-      return said.head.number < state || (place !== undefined && read !== undefined && isBefore(read, place));
-    };
-    const answers = this.all.filter((candidate) => candidate !== found).flatMap((candidate) => candidate.answers);
-    const others = answers.filter((answer) => !isOlder(answer)).flatMap(({ by }) => by);
+  others(found, need) {
+    const state = found.asOf(need).number;
+    const isOlder = (/** @type {Candidate<T>} */ { place }, /** @type {Answer} */ { said }) =>
+      said.head.number < state || (place && found.place && isBefore(place, found.place));
+    const others = this.all
+      .filter((candidate) => candidate !== found)
+      .flatMap((candidate) => candidate.answers.filter((answer) => !isOlder(candidate, answer)))
+      .flatMap(({ by }) => by);
     return [...new Set(others)].filter((mspId) => !found.by.includes(mspId)).sort();
   }
 
   /**
-   * The newest among the values that enough organisations attest; where there is none, the winner. A
-   * value is newer when a later transaction wrote it, or, where that is not known, when it is
-   * attested as of a later batch.
+   * Among the values that enough organisations attest the one that the latest transaction wrote; where
+   * there is none, the winner.
    * @param {number} need
-   * @param {string} key where the ledger stores it
    * @returns {Candidate<T> | null}
    */
-  newest(need, key) {
+  newest(need) {
     const enough = this.all.filter(({ by }) => by.length >= need);
-    return enough.length === 0
-      ? this.winner
-      : best(enough, (a, b) => {
-          const [p, q] = [a.position(key, need), b.position(key, need)];
-          const places = p && q ? p.block - q.block || p.index - q.index : 0;
-          return places || a.asOf(need).said.head.number - b.asOf(need).said.head.number;
-        });
+    if (enough.length === 0) return this.winner;
+    return best(enough, ({ place: p }, { place: q }) => (p && q ? p.block - q.block || p.index - q.index : 0));
   }
 }
 

@@ -24,7 +24,7 @@ export async function checkOrdered(context) {
     if (statement.evidence.blocks.length === 0) throw new Missing('the statement holds no block');
     for (const bytes of statement.evidence.blocks) blocks.push(await parseBlock(bytes, trust.ledger.split('/')[0]));
     const found = findTransaction(context, blocks);
-    const attested = context.order.of(statement.receipt.transaction);
+    const attested = context.order.attested.get(statement.receipt.transaction);
     if (attested && (attested.block !== found.block || attested.index !== found.index)) {
       throw new FormatError(
         `the block holds the transaction at ${found.block}/${found.index}, attested is ${attested.block}/${attested.index}`,
@@ -86,7 +86,6 @@ async function signersOf(block, orderers) {
  */
 function keepPositions({ number, ids }, { order }) {
   ids.forEach((id, index) => {
-    // An id that comes again is a duplicate, which peers mark invalid: the first counts.
-    if (id !== null && ids.indexOf(id) === index) order.place(id, { block: number, index });
+    if (id !== null) order.hold(id, { block: number, index });
   });
 }

@@ -120,14 +120,13 @@ export async function checkReading(context) {
 }
 
 /**
- * The moment of the anchor's transaction. Where neither peers attest nor an endorsed transaction tells
- * it, it would be the stream's word alone, and that does not count.
+ * The moment of the anchor's transaction, as enough organisations attest it. A transaction does not tell
+ * it, for who makes it dates it, and an ordered one need not have taken effect.
  * @param {Context} context
  */
 function moment({ checks, statement }) {
-  if (!checks.passed('attested.anchor') && !checks.passed('endorsed.signatures')) {
-    throw new Missing("neither an attestation nor an endorsed transaction tells the anchor's time");
-  }
+  if (!checks.passed('attested.signatures', 'attested.anchor'))
+    throw new Missing('not enough organisations attest when the ledger took the batch');
   return { time: statement.receipt.time, tx: statement.receipt.transaction };
 }
 
@@ -156,7 +155,7 @@ function stood(verdict) {
 export async function checkRepudiated(context) {
   const { checks, statement, attested } = context;
   const { receipt } = statement;
-  await checks.make('repudiated', ['attested.signatures', 'reading.key', 'receipt.key'], () => {
+  await checks.make('repudiated', ['attested.signatures', 'reading.key', 'receipt.key', '?reading.standing', '?receipt.standing'], () => {
     const evidence = attested.reports.find(({ number }) => number === receipt.number);
     if (evidence) {
       throw new FormatError(
@@ -169,6 +168,10 @@ export async function checkRepudiated(context) {
         `valid when anchored; repudiated by ${disowned.by} at ${clock(disowned.at.time)}, since ${clock(disowned.since)}: ${disowned.reason}`,
       );
     }
+    if (attested.acquitting.length < context.trust.attestations)
+      throw new Missing(
+        `peers of ${attested.acquitting.join(', ') || 'no organisation'} attest that there is no evidence against the batch; trust.json asks for ${context.trust.attestations} organisations`,
+      );
     return `nobody disowned device, stream or batch as of batch ${attested.asOf?.number} of the stream`;
   });
 }

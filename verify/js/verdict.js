@@ -66,7 +66,7 @@ export function conclude(context, requirement, fault) {
   const { checks, attested, ordered, endorsedBy, notes } = context;
   const reached = fault === undefined ? climb(checks) : [];
   const missing = requirement ? lacking(requirement, reached, context) : [];
-  const position = ordered ?? (context.statement ? context.order.of(context.statement.receipt.transaction) : undefined);
+  const position = ordered ?? (context.statement ? context.order.attested.get(context.statement.receipt.transaction) : undefined);
   return {
     ok: fault === undefined && !checks.failed && missing.length === 0,
     ...(fault === undefined ? {} : { fault }),
@@ -129,7 +129,11 @@ function climb(checks) {
 function lacking({ level, organisations }, reached, { attested, endorsedBy }) {
   const asked = LEVELS.slice(0, LEVELS.indexOf(level) + 1).filter((l) => ['signed', 'received', level].includes(l));
   const missing = asked.filter((l) => !reached.includes(l));
-  const by = level === 'endorsed' ? endorsedBy.length : attested.fewest;
+  const vouchers = {
+    endorsed: endorsedBy.length,
+    unrepudiated: Math.min(attested.fewest, attested.acquitting.length),
+  };
+  const by = vouchers[level] ?? attested.fewest;
   if (organisations > by) missing.push(`${level} by ${organisations} organisations; ${by} did`);
   return missing;
 }
@@ -168,7 +172,7 @@ function proven({ statement, endorsedBy, ordered, attested }, reached) {
     endorsed: `Peers of ${endorsedBy.join(', ')} endorsed the anchor of that batch.`,
     ordered: `The ordering service (${ordered?.by.join(', ')}) put it into block ${ordered?.block}.`,
     attested: `Peers of ${attested.by.join(', ')} signed that the state of ledger ${receipt.ledger} holds the anchor.`,
-    unrepudiated: `As of batch ${attested.asOf?.number} of the stream, nobody has disowned the device's key, the stream's key or the batch.`,
+    unrepudiated: `As of ${describeState(attested.asOf)}, nobody has disowned the device's key, the stream's key or the batch.`,
   };
   return reached.map((level) => sentences[level]);
 }
@@ -178,7 +182,7 @@ function proven({ statement, endorsedBy, ordered, attested }, reached) {
  * @param {string[]} reached
  * @returns {string[]}
  */
-function notProven({ statement, anchor, trust, ordered }, reached) {
+function notProven({ statement, anchor, trust, ordered, attested }, reached) {
   const sentences = {
     signed: 'That the device signed these bytes.',
     received: 'That the stream received them.',
@@ -203,5 +207,14 @@ function notProven({ statement, anchor, trust, ordered }, reached) {
   open.push(
     `The time of day: each clock is its owner's word. The device says ${clock(statement.reading.time)}, the bridge ${bridge}, the transaction ${clock(statement.receipt.time)}.`,
   );
+  if (attested.asOf)
+    open.push(`When the attestations were asked for: who asked dates that ${clock(attested.asOf.asked)}.`);
   return open;
+}
+
+/** @param {import('./ballot.js').State | null} state */
+function describeState(state) {
+  if (!state) return 'no state';
+  const batch = `batch ${state.number} of the stream`;
+  return state.block === undefined ? batch : `block ${state.block} (${batch})`;
 }

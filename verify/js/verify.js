@@ -25,6 +25,7 @@ import { conclude, parseRequirement } from './verdict.js';
  * @property {import('./record.js').Stream | null} stream
  * @property {any[]} reports evidence against the stream
  * @property {string[]} by the organisations that attest the entry
+ * @property {string[]} acquitting the organisations that attest that no evidence against the batch is there
  * @property {number} fewest how many attest what the fewest do: entry, device or stream
  * @property {{number: number, block?: number, asked: number} | null} asOf the state to which this refers
  */
@@ -86,7 +87,7 @@ function newContext(checks, trust) {
     statement: /** @type {any} */ (null),
     anchor: null,
     order: new LedgerOrder(''),
-    attested: { entry: null, device: null, stream: null, reports: [], by: [], fewest: 0, asOf: null },
+    attested: { entry: null, device: null, stream: null, reports: [], by: [], acquitting: [], fewest: 0, asOf: null },
     ordered: null,
     endorsedBy: [],
     standing: null,
@@ -114,6 +115,10 @@ async function run(context, bytes, beside) {
   await checkReceipt(context);
   await checkReading(context);
   await checkRepudiated(context);
+  if (context.order.undecided)
+    context.notes.push(
+      'whether a change of device or stream came before the anchor was decided by the times that their clients claimed, for the evidence does not give its place',
+    );
 }
 
 export { parseTrust };

@@ -38,16 +38,19 @@ const SERVER_USES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0'];
 const KEY_CERT_SIGN = 5;
 
 /**
+ * Reads text that is one PEM block and nothing else, in the form that programs write: lines of 64
+ * characters. Lines may end in CR LF. Readers of PEM differ in what else they let pass.
  * @param {string} text
  * @param {string} label
- * @returns {Uint8Array} the content of the one PEM block that the text consists of
+ * @returns {Uint8Array} the content of the block
  */
 export function fromPem(text, label) {
-  const body = new RegExp(`^\\s*-----BEGIN ${label}-----\\s+([A-Za-z0-9+/=\\s]+?)\\s*-----END ${label}-----\\s*$`).exec(
-    text,
-  );
-  if (!body) throw new FormatError(`not one PEM block of type ${label}`);
-  return fromBase64(body[1].replace(/\s+/g, ''));
+  const lines = text.replaceAll('\r\n', '\n').replace(/[ \t\r\n]+$/, '').split('\n');
+  const [first, last] = [lines.shift(), lines.pop()];
+  const formed = lines.length > 0 && lines.every((line, i) => line.length === 64 || (i === lines.length - 1 && line.length > 0 && line.length < 64));
+  if (first !== `-----BEGIN ${label}-----` || last !== `-----END ${label}-----` || !formed)
+    throw new FormatError(`not one PEM block of type ${label} in lines of 64 characters`);
+  return fromBase64(lines.join(''));
 }
 
 /** @param {Der} sequence an AlgorithmIdentifier */

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func Page(document []byte, file string) ([]byte, error) {
 		return nil, err
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"n": number, "ranges": ranges, "day": day, "time": clock, "batches": batches, "things": things, "readings": readingsOf,
+		"n": number, "ranges": ranges, "day": day, "time": clock, "batches": batches, "things": things, "short": short, "readings": readingsOf,
 	}).Parse(pageText)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
@@ -133,6 +134,11 @@ func ranges(list []fsck.Range, total uint64) string {
 		text += " and " + number(total-shown) + " more"
 	}
 	return text
+}
+
+// short cuts hashes, which are whole in FILE.json: on a page their begin tells them apart.
+func short(text string) string {
+	return regexp.MustCompile(`[0-9a-f]{64}`).ReplaceAllStringFunc(text, func(hash string) string { return hash[:12] + "…" })
 }
 
 // batches writes one run.

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,12 +179,15 @@ func TestThePageSaysInSentencesWhatWasFound(t *testing.T) {
 	}
 	d := document()
 	d.Findings.Faults = []fsck.Fault{{
-		Stream: stream, Check: fsck.ReadingSigned, Batches: fsck.Range{From: 3, To: 5}, Device: pump, Readings: 2000, Numbers: []fsck.Range{{From: 7, To: 106}}, What: "not signed",
+		Stream: stream, Check: fsck.ReadingSigned, Batches: fsck.Range{From: 3, To: 5}, Device: pump, Readings: 2000, Numbers: []fsck.Range{{From: 7, To: 106}}, What: "not signed: " + strings.Repeat("0a", 32),
 	}}
 	html = page(t, d)
 	require.Contains(t, html, "Archive and ledger do not agree: 1 fault.")
 	require.Contains(t, html, "2,000 readings, numbers 7–106 and 1,900 more of Org1MSP/pump-1")
+	require.Contains(t, html, "not signed: 0a0a0a0a0a0a…<", "whole hashes are in the JSON")
 	d = document()
+	d.Findings.Streams[0].Repudiated, d.Findings.Streams[0].Why = 2, "Org1MSP said so"
+	require.Contains(t, page(t, d), "2 receipts of stream Org1MSP/line-1 are by a key that its owner disowned later. Org1MSP said so.")
 	d.Findings.Undecided = []string{"Whether it is so."}
 	require.Contains(t, page(t, d), "Whether it is so.")
 }
@@ -213,9 +217,12 @@ func TestAPageStaysSmallHoweverManyFaultsThereAre(t *testing.T) {
 func FuzzASignatureIsVerifiedOrRefused(f *testing.F) {
 	s := newScene(f)
 	text, signature := s.signed(f, document())
-	f.Add(signature)
-	f.Add([]byte{0xd2, 0x84, 0x40, 0xa0, 0xf6, 0x40})
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Add(uint16(0), uint16(0), []byte{})
+	f.Add(uint16(2), uint16(1), []byte{0x58})
+	f.Fuzz(func(t *testing.T, at, cut uint16, with []byte) {
+		from := min(int(at), len(signature))
+		to := min(from+int(cut), len(signature))
+		data := append(append(bytes.Clone(signature[:from]), with...), signature[to:]...)
 		_, err := report.Verify(text, data, s.trusted)
 		if err != nil {
 			require.ErrorIs(t, err, report.ErrReport)

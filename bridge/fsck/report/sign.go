@@ -14,10 +14,8 @@ import (
 	"github.com/anchorline/anchorline/reading/cose"
 )
 
-// The protected header of FILE.json.cose.
+// What the protected header of FILE.json.cose says.
 const (
-	labelX5Chain = 33 // RFC 9360: the signer's certificate first, then its issuers
-
 	contentType = "application/json"
 	typ         = "application/anchorline-archive-report+cose"
 )
@@ -29,7 +27,8 @@ const (
 	maxSignature = 1 << 16
 )
 
-// header is the protected header.
+// header is the protected header. Label 33 is x5chain of RFC 9360: the signer's certificate, then its
+// issuers.
 type header struct {
 	Algorithm   int64           `cbor:"1,keyasint"`
 	ContentType string          `cbor:"3,keyasint"`

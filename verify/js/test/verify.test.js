@@ -33,7 +33,7 @@ test('an honest statement with all evidence reaches every level', async () => {
     assert.deepEqual(report.endorsedBy, ['Org1MSP', 'Org2MSP']);
     assert.equal(report.orderedBy.length, net.bft ? 3 : 1);
     assert.deepEqual(report.position, { block: 12, index: 1 });
-    assert.deepEqual(report.asOf, { number: 5, asked: LEDGER_TIME + 60_000 });
+    assert.deepEqual(report.asOf, { number: 5, block: 14, asked: LEDGER_TIME + 60_000 });
     assert.deepEqual(report.clocks, {
       device: LEDGER_TIME - 900,
       bridge: { first: LEDGER_TIME - 800, last: LEDGER_TIME - 400 },

@@ -11,11 +11,13 @@ import { Tag, encode } from '../cbor.js';
 import { canonical } from '../json.js';
 import { PublicKey } from '../key.js';
 import { leafHash } from '../merkle.js';
+import { READ } from '../messages.js';
 import { issue, newPair } from './authority.js';
-import { begin, block, identity, organisation, transaction } from './network.js';
+import { begin, block, encodeMessage, identity, organisation, transaction } from './network.js';
 
 export const LEDGER_TIME = 1_750_000_000_500;
 const START = { time: 1_740_000_000_000, tx: 'a'.repeat(64) };
+const LATER = { time: LEDGER_TIME + 2000, tx: '7'.repeat(64) };
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 /** @param {'Ed25519' | 'P-256'} kind */
@@ -108,7 +110,7 @@ const record = (type, id, key, since) => ({
   id,
   owner: 'Org1MSP',
   keys: [{ id: key.id, algorithm: key.algorithm, public: key.text, from: START }],
-  updated: START,
+  updated: LATER,
   ...since,
 });
 
@@ -300,6 +302,23 @@ async function attest(net, change, entry) {
     answer: payload,
     endorsers: [net.org1, net.org2],
     submit: false,
+    reads: readsOf(change.places),
     ...change.attestation,
   });
+}
+
+/** Where the transactions stand that wrote last what peers read: all but the anchor's came after it. */
+const PLACES = {
+  '\0anchor\0Org1MSP\0bridge-1\x000000000000000003\0': { block: 12, index: 1 },
+  '\0stream\0Org1MSP\0bridge-1\0': { block: 13, index: 0 },
+  '\0device\0Org1MSP\0pump-1\0': { block: 13, index: 0 },
+  '\0head\0Org1MSP\0bridge-1\0': { block: 14, index: 0 },
+};
+
+/**
+ * What peers read, at places of which some may differ.
+ * @param {Record<string, {block: number, index: number}>} [places]
+ */
+function readsOf(places = {}) {
+  return Object.entries({ ...PLACES, ...places }).map(([key, version]) => encodeMessage(READ, { key, version }));
 }

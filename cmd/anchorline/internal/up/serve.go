@@ -20,8 +20,12 @@ func (w *world) serve(run func(context.Context) error) {
 	})
 }
 
-// startOps serves the bridge's health and metrics, if an address is given for them.
+// startOps serves the bridge's quarantine on the socket in its folder, if there is room for the socket's
+// path, and its health and metrics, if an address is given for them.
 func (w *world) startOps(ctx context.Context) error {
+	if s, err := ops.ListenControl(ctx, w.path("bridge"), w.bridge, w.cfg.Logger); err == nil {
+		w.serve(s.Run)
+	}
 	if w.cfg.Ops == "" {
 		return nil
 	}
