@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +19,7 @@ import (
 	"github.com/anchorline/anchorline/bridge/anchor"
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/intake"
+	"github.com/anchorline/anchorline/bridge/quarantine"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/bridge/verify"
 	"github.com/anchorline/anchorline/bridge/witness"
@@ -41,7 +41,12 @@ type Bridge struct {
 	session *intake.Session
 	signer  cose.Signer
 	logger  *slog.Logger
-	halted  atomic.Pointer[error]
+
+	checker  *verify.Checker
+	anchorer *anchor.Anchorer
+	courier  *anchor.Courier
+	guard    *guard
+	refill   chan struct{} // holds one token when all devices should be listed anew
 }
 
 // Open opens the bridge's folder, creating it and the stream's key when they are missing.
@@ -65,13 +70,22 @@ func Open(cfg Config, l *ledger.Client, logger *slog.Logger) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bridge{cfg: cfg, stream: stream, ledger: l, spool: store, session: session, logger: logger}
+	store.Quarantine().SetLimit(cfg.QuarantineBytes)
+	b := &Bridge{cfg: cfg, stream: stream, ledger: l, spool: store, session: session, logger: logger, refill: make(chan struct{}, 1)}
 	if b.signer, err = streamKey(cfg.keyFile()); err == nil {
 		b.archive, err = archive.Open(filepath.Join(cfg.Dir, "archive"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	b.checker = verify.New(registry{l}, time.Now)
+	b.checker.SetGrace(cfg.RegistryGrace)
+	if err := b.checker.Load(cfg.registryFile()); err != nil {
+		logger.Warn("the devices known last are not used", "error", err)
+	}
+	b.courier = anchor.NewCourier(store, b.archive, b.signer, l.Profile().Ledger(), session, logger)
+	b.anchorer = anchor.New(cfg.anchoring(), store, b.archive, l, b.checker, b.courier, logger)
+	b.guard = newGuard(store, cfg.Dir, cfg.DiskReserve)
 	return b, nil
 }
 
@@ -87,33 +101,47 @@ func (b *Bridge) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	courier := anchor.NewCourier(b.spool, b.archive, b.signer, b.ledger.Profile().Ledger(), b.session, b.logger)
-	anchorer := anchor.New(b.cfg.anchoring(), b.spool, b.archive, b.ledger, courier, b.logger)
-	checker := verify.New(registry{b.ledger}, time.Now)
+	b.fill(ctx)
+	in := intake.New(b.checker, b.guard, b.observer(), time.Now, b.logger)
+	g, ctx := errgroup.WithContext(ctx)
+	receiving, stop := context.WithCancel(ctx)
+	defer stop()
+	g.Go(func() error { return in.Run(receiving, b.session) })
+	g.Go(func() error {
+		err := b.anchorer.Run(ctx)
+		if err == nil {
+			return nil
+		}
+		// Two writers: what is accepted now could never be anchored. The process stays, to say why.
+		b.guard.refuse(err)
+		stop()
+		<-ctx.Done()
+		return err
+	})
+	g.Go(func() error { return b.courier.Run(ctx) })
+	g.Go(func() error { return b.watch(ctx) })
+	g.Go(func() error { b.keepRegistry(ctx); return nil })
+	if !b.cfg.Evidence.Off {
+		g.Go(func() error { b.collect(ctx); return nil })
+	}
+	return g.Wait()
+}
+
+// observer tells the workers what became of each message.
+func (b *Bridge) observer() intake.Observer {
 	refusals := rate.Sometimes{First: 100, Interval: time.Second} // a flood of garbage is no flood of log lines
-	observe := func(item spool.Item, o spool.Outcome) {
+	return func(item spool.Item, o spool.Outcome) {
 		switch o.Fate {
 		case spool.Accepted:
-			anchorer.Notify()
+			b.anchorer.Notify()
 		case spool.Duplicate:
-			courier.Again(item.Reading.Claims().Device, item.Reading.Claims().Sequence)
+			b.courier.Again(item.Reading.Claims().Device, item.Reading.Claims().Sequence)
 		case spool.Quarantined:
 			refusals.Do(func() {
 				b.logger.Warn("quarantined", "topic", item.Topic, "bytes", len(item.Payload), "reason", o.Reason, "detail", item.Detail)
 			})
 		}
 	}
-	in := intake.New(checker, b.spool, observe, time.Now, b.logger)
-
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return in.Run(ctx, b.session) })
-	g.Go(func() error { return b.untilEnd(ctx, anchorer.Run(ctx)) })
-	g.Go(func() error { return b.untilEnd(ctx, courier.Run(ctx)) })
-	g.Go(func() error { return b.watch(ctx, checker) })
-	if !b.cfg.Evidence.Off {
-		g.Go(func() error { b.collect(ctx); return nil })
-	}
-	return g.Wait()
 }
 
 // collect keeps what Fabric signed about the batches.
@@ -140,7 +168,7 @@ func (b *Bridge) attesting(ctx context.Context) ([]string, error) {
 
 // watch follows the ledger's changes: devices that changed are asked for anew, and a stream's key that
 // was replaced ends the bridge, since receipts signed with a replaced key need not be trusted.
-func (b *Bridge) watch(ctx context.Context, checker *verify.Checker) error {
+func (b *Bridge) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	sameKey := func() {
@@ -155,14 +183,15 @@ func (b *Bridge) watch(ctx context.Context, checker *verify.Checker) error {
 	}
 	b.ledger.Watch(ctx, func(e ledger.Event) {
 		for _, changed := range e.Names() {
-			checker.Forget(changed)
+			b.checker.Forget(changed)
 		}
 		if e.Name == "StreamKeyRotated" && name.New(e.Owner, e.ID) == b.stream {
 			sameKey()
 		}
 	}, func(err error) {
-		checker.Forget(name.Name{})
+		b.checker.Forget(name.Name{})
 		if err == nil {
+			b.wantRefill()
 			sameKey()
 		}
 	})
@@ -172,31 +201,31 @@ func (b *Bridge) watch(ctx context.Context, checker *verify.Checker) error {
 	return nil
 }
 
-// untilEnd lets the rest of the bridge go on when anchoring cannot: readings are still received
-// and kept. The fault is reported now, and again when the bridge ends.
-func (b *Bridge) untilEnd(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	b.halted.Store(&err)
-	b.logger.Error("anchoring halted; readings are still received and kept. Mend this and start the bridge again", "error", err)
-	<-ctx.Done()
-	return err
-}
-
 // Status is a snapshot for people and health checks.
 type Status struct {
 	spool.Snapshot
-	Connected bool  // to the broker
-	Halted    error // why anchoring cannot go on, or nil
+	Connected  bool             // to the broker
+	Halted     error            // what somebody must mend before anchoring or receipts go on, or nil
+	Anchoring  anchor.Condition // what keeps batches from the ledger
+	Receipts   anchor.Condition // what keeps receipts from the devices
+	Intake     error            // why nothing is accepted at the moment, or nil
+	LedgerAway time.Time        // since when the ledger has not said who a device is, zero while it does
+	Quarantine quarantine.Totals
 }
 
 // Status returns the present counts and condition.
 func (b *Bridge) Status() (Status, error) {
 	snap, err := b.spool.Snapshot()
-	s := Status{Snapshot: snap, Connected: b.session.Connected()}
-	if h := b.halted.Load(); h != nil {
-		s.Halted = *h
+	s := Status{
+		Snapshot: snap, Connected: b.session.Connected(),
+		Anchoring: b.anchorer.Condition(), Receipts: b.courier.Condition(), Intake: b.guard.closed(),
+	}
+	if s.Halted = s.Anchoring.Halted(); s.Halted == nil {
+		s.Halted = s.Receipts.Halted()
+	}
+	s.LedgerAway, _ = b.checker.AwaySince()
+	if err == nil {
+		s.Quarantine, err = b.spool.Quarantine().Totals()
 	}
 	return s, err
 }
@@ -218,17 +247,6 @@ func (b *Bridge) Statement(device name.Name, sequence uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: reading %d of %s is not anchored yet", archive.ErrNotFound, sequence, device)
 	}
 	return b.archive.Statement(batch.Number, index)
-}
-
-// registry translates the ledger's answer into what verify asks for.
-type registry struct{ ledger *ledger.Client }
-
-func (r registry) Device(ctx context.Context, device name.Name) (record.Device, error) {
-	d, err := r.ledger.Device(ctx, device)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return d, verify.ErrUnknown
-	}
-	return d, err
 }
 
 // proof makes the token that shows the ledger that we hold the stream's key.

@@ -20,6 +20,7 @@ import (
 	"github.com/anchorline/anchorline/audit"
 	"github.com/anchorline/anchorline/audit/trust"
 	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/bridge/anchor"
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/fsck"
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -47,11 +48,14 @@ type world struct {
 	ledger *ledger.Client
 	broker *broker.Broker
 	cfg    bridge.Config
+
+	network *testnet.Network
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, cfg: bridge.Default(), ledger: testnet.Start(t).Connect("Org1MSP", "User1")}
+	w := &world{t: t, cfg: bridge.Default(), network: testnet.Start(t)}
+	w.ledger = w.network.Connect("Org1MSP", "User1")
 	var err error
 	w.broker, err = broker.Start(broker.Config{
 		Dir: t.TempDir(), Listen: "127.0.0.1:0", Consumer: bridge.ClientID(stream), Filter: mqtt.ReadingsFilter, Logger: quiet,
@@ -110,6 +114,12 @@ func (w *world) verifier() *audit.Verifier {
 	verifier, err := audit.NewVerifier(anchors, audit.Requirement{})
 	require.NoError(w.t, err)
 	return verifier
+}
+
+// copyFolder copies a stopped bridge's folder.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 }
 
 func payloads(n int) []device.Payload {
@@ -280,8 +290,19 @@ func TestTwoCopiesOfAFolderLeaveEvidenceOnTheLedger(t *testing.T) {
 	evidence, err := w.ledger.Equivocations(t.Context(), stream)
 	require.NoError(t, err)
 	require.Len(t, evidence, 1)
+	before, err := second.Status()
+	require.NoError(t, err)
+	require.ErrorIs(t, before.Intake, anchor.ErrForked)
+	require.Eventually(t, func() bool { s, err := second.Status(); return err == nil && !s.Connected }, patience, 5*time.Millisecond,
+		"what it took now could never be anchored")
+	publish("e", second.Key())
+	require.Eventually(t, func() bool { return other.Waiting() > 0 }, patience, 5*time.Millisecond, "it stays with the broker")
+	after, err := second.Status()
+	require.NoError(t, err)
+	require.Equal(t, before.Accepted, after.Accepted)
 	err = stopSecond()
 	require.ErrorIs(t, err, ledger.ErrEquivocation)
+	require.ErrorIs(t, err, anchor.ErrForked)
 	require.ErrorContains(t, err, evidence[0].Reported.Tx)
 	s, err := first.Status()
 	require.NoError(t, err)
@@ -360,7 +381,7 @@ func TestAFolderInUseKeepsItsKey(t *testing.T) {
 func TestEveryFaultOfAConfigurationIsReportedAtOnce(t *testing.T) {
 	err := bridge.Config{Stream: "a/b", Linger: -1, Evidence: bridge.Evidence{Organisations: []string{"a b"}}}.Validate()
 	require.ErrorIs(t, err, bridge.ErrConfig)
-	for _, want := range []string{"no data folder", `stream "a/b"`, "broker URL", "linger", "max batch", "evidence interval", `"a b" attests`} {
+	for _, want := range []string{"no data folder", `stream "a/b"`, "broker URL", "linger", "max batch", "max batch bytes", "evidence interval", `"a b" attests`} {
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -124,6 +124,12 @@ func (b *Bridge) agree(ctx context.Context) error {
 	case inFlight && head.Number+1 == latest.Number:
 		return b.sameHead(head, latest, func(a record.Anchor) (string, error) { return a.Previous, nil })
 	}
+	if head.Number > latest.Number && latest.Number > 0 {
+		return fmt.Errorf("%w: %s is an older copy: it ends at batch %d, and stream %s stands at %d on the ledger. Use the folder that wrote it; if that is lost, "+
+			"take what still waits in the copy to another stream: anchorline bridge export --data %s, then anchorline bridge import at a bridge with another stream id. "+
+			"What is anchored already is then anchored once more, on the other stream",
+			ErrDiverged, b.cfg.Dir, latest.Number, b.stream, head.Number, b.cfg.Dir)
+	}
 	diverged := ErrDiverged
 	if head.Number < latest.Number {
 		diverged = errBehind

@@ -20,6 +20,13 @@ type request struct {
 // device that still misses its receipt sends its reading again.
 const maxAgain = 4096
 
+// Reading a batch from the archive to send a receipt again is dear, so only so many are read a second. What
+// does not fit is dropped as well.
+const (
+	againRate  = 5
+	againBurst = 50
+)
+
 // Again asks for the receipt of a reading that its device sent a second time: it seems to have
 // missed the first. It never blocks.
 func (c *Courier) Again(device name.Name, sequence uint64) {
@@ -34,6 +41,9 @@ func (c *Courier) Again(device name.Name, sequence uint64) {
 func (c *Courier) repeat(ctx context.Context, first request) {
 	wanted := c.locate(append(c.waiting(), first))
 	for number, readings := range wanted {
+		if !c.budget.Allow() {
+			return
+		}
 		if err := c.resend(ctx, number, readings); err != nil && ctx.Err() == nil {
 			c.logger.Warn("receipts not sent again; the devices may ask once more", "batch", number, "receipts", len(readings), "error", err)
 		}

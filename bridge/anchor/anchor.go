@@ -12,6 +12,7 @@
 package anchor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ import (
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/ledger"
+	"github.com/anchorline/anchorline/reading/cose"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A Ledger anchors. Submitting the same bytes again MUST be safe, and so must reporting the same
@@ -33,14 +36,22 @@ type Ledger interface {
 	Status(ctx context.Context, txID string) (ledger.Commit, error)
 }
 
-// ErrHalted wraps a fault that trying again cannot mend. The bridge keeps receiving and storing;
-// it anchors again when the fault is mended and it is restarted.
-var ErrHalted = errors.New("anchor: halted")
+// ErrForked wraps the fault that ends a stream's writer: the ledger has another anchor than this folder
+// has under one number, so two folders write one stream. Nothing may be accepted any more: it could never
+// be anchored.
+var ErrForked = errors.New("anchor: the stream has two writers")
+
+// A Judge says whether a device's key is still good, by the registry's present word: an empty reason, or
+// why not. An error means that it cannot be told now.
+type Judge interface {
+	Standing(ctx context.Context, device name.Name, key cose.KeyID) (reason, detail string, err error)
+}
 
 // Config says when a batch is sealed.
 type Config struct {
-	Linger   time.Duration // how long the first reading of a batch waits for others
-	MaxBatch uint64        // readings in a batch at most
+	Linger        time.Duration // how long the first reading of a batch waits for others
+	MaxBatch      uint64        // readings in a batch at most
+	MaxBatchBytes int64         // bytes of them together at most, unless one alone has more; 0 for no bound
 }
 
 // Anchorer drives batches from pending to committed.
@@ -49,15 +60,23 @@ type Anchorer struct {
 	spool   *spool.Spool
 	archive *archive.Archive
 	ledger  Ledger
+	judge   Judge
 	courier *Courier
 	logger  *slog.Logger
+	state   *steps
 	work    chan struct{} // holds one token when readings may be pending
 }
 
 // New returns an anchorer; it hands committed batches to courier.
-func New(cfg Config, s *spool.Spool, a *archive.Archive, l Ledger, c *Courier, logger *slog.Logger) *Anchorer {
-	return &Anchorer{cfg: cfg, spool: s, archive: a, ledger: l, courier: c, logger: logger, work: make(chan struct{}, 1)}
+func New(cfg Config, s *spool.Spool, a *archive.Archive, l Ledger, j Judge, c *Courier, logger *slog.Logger) *Anchorer {
+	return &Anchorer{
+		cfg: cfg, spool: s, archive: a, ledger: l, judge: j, courier: c, logger: logger,
+		state: newSteps("anchoring", logger), work: make(chan struct{}, 1),
+	}
 }
+
+// Condition says what keeps the anchorer from its work, if anything does.
+func (a *Anchorer) Condition() Condition { return a.state.condition() }
 
 // Notify says that readings were stored. It never blocks.
 func (a *Anchorer) Notify() {
@@ -67,38 +86,27 @@ func (a *Anchorer) Notify() {
 	}
 }
 
-// backoff between attempts at one step.
-const (
-	minBackoff = 250 * time.Millisecond
-	maxBackoff = 15 * time.Second
-)
-
-// Run anchors until ctx ends, beginning with what a crash left unfinished. What passes by itself
-// (a ledger that is away, a full disk) is waited for, however long it takes.
+// Run anchors until ctx ends, beginning with what a crash left unfinished. What fails is tried again for
+// ever: what passes by itself (a ledger that is away, a full disk), and, more slowly, what somebody must
+// mend (a clock, a certificate, a role). Only a fork ends it, with ErrForked.
 func (a *Anchorer) Run(ctx context.Context) error {
 	a.Notify()
-	failures, pause := 0, minBackoff
 	for ctx.Err() == nil {
 		b, err := a.current(ctx)
 		if err == nil {
 			err = a.advance(ctx, b)
 		}
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
-			failures, pause = 0, minBackoff
-			continue
-		}
-		failures++
-		if lasting(err, failures) {
-			return fmt.Errorf("%w: %w", ErrHalted, err)
-		}
-		a.logger.Warn("anchoring delayed; readings are kept", "error", err, "again_in", pause)
-		if sleep(ctx, pause) != nil {
+		if ctx.Err() != nil {
 			return nil
 		}
-		pause = min(2*pause, maxBackoff)
+		if errors.Is(err, ledger.ErrEquivocation) {
+			err = fmt.Errorf("%w: %w", ErrForked, err)
+			a.state.forked(err)
+			return err
+		}
+		if err := a.state.rest(ctx, err); err != nil {
+			return nil
+		}
 	}
 	return nil
 }
@@ -120,11 +128,15 @@ func (a *Anchorer) next(ctx context.Context) (*spool.Batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		if books.Accepted > books.Sealed {
+		if books.Waiting() > 0 {
 			if err := a.linger(ctx, books); err != nil {
 				return nil, err
 			}
-			return a.spool.Seal(a.cfg.MaxBatch)
+			b, err := a.seal(ctx)
+			if errors.Is(err, spool.ErrNotFound) {
+				continue // none of them was good any more
+			}
+			return b, err
 		}
 		select {
 		case <-ctx.Done():
@@ -138,7 +150,7 @@ func (a *Anchorer) next(ctx context.Context) (*spool.Batch, error) {
 func (a *Anchorer) linger(ctx context.Context, books spool.Books) error {
 	timer := time.NewTimer(a.cfg.Linger)
 	defer timer.Stop()
-	for books.Accepted-books.Sealed < a.cfg.MaxBatch {
+	for books.Waiting() < a.cfg.MaxBatch {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -152,32 +164,6 @@ func (a *Anchorer) linger(ctx context.Context, books spool.Books) error {
 		}
 	}
 	return nil
-}
-
-// patience is how many times in a row a step may fail for a reason that usually lasts but can be
-// a peer that lags behind the others, or an upgrade under way: some four minutes.
-const patience = 20
-
-// lasting reports whether trying again cannot help, after so many failures in a row. A full disk
-// is not lasting, nor is a ledger that is away.
-func lasting(err error, failures int) bool {
-	for _, never := range []error{
-		archive.ErrConflict, archive.ErrDamaged, spool.ErrState, spool.ErrDamaged,
-		ledger.ErrEquivocation, ledger.ErrInvalidArgument, ledger.ErrDenied, ledger.ErrConfig,
-	} {
-		if errors.Is(err, never) {
-			return true
-		}
-	}
-	for _, perhaps := range []error{
-		ledger.ErrConflict, ledger.ErrNotFound, ledger.ErrForbidden, ledger.ErrAlreadyExists,
-		ledger.ErrInvalidated, ledger.ErrRejected,
-	} {
-		if errors.Is(err, perhaps) {
-			return failures >= patience
-		}
-	}
-	return false
 }
 
 // advance takes a batch one step further.
@@ -209,18 +195,22 @@ func (a *Anchorer) submit(ctx context.Context, b *spool.Batch) error {
 
 // prepare puts the batch into the archive and has its anchor endorsed.
 func (a *Anchorer) prepare(ctx context.Context, b *spool.Batch) error {
-	rows, err := a.spool.Rows(b)
+	err := a.archive.PutStream(b.Number, b.Anchor, b.Size(), func(yield func(archive.Entry) error) error {
+		return a.spool.EachRow(b, func(r spool.Row) error { return yield(archive.Entry(r)) })
+	})
+	if errors.Is(err, spool.ErrDamaged) && a.archived(b) {
+		err = nil // the disk changed a row after the archive had it
+	}
 	if err != nil {
 		return err
 	}
-	file := &archive.Batch{Number: b.Number, Anchor: b.Anchor, Entries: make([]archive.Entry, len(rows))}
-	for i, r := range rows {
-		file.Entries[i] = archive.Entry(r)
-	}
-	if err := a.archive.Put(file); err != nil {
-		return err
-	}
 	return a.endorse(ctx, b)
+}
+
+// archived reports whether the archive holds the batch that the anchor is of.
+func (a *Anchorer) archived(b *spool.Batch) bool {
+	file, err := a.archive.Get(b.Number)
+	return err == nil && bytes.Equal(file.Anchor, b.Anchor)
 }
 
 // endorse has the anchor endorsed and stores the transaction. An anchor that is on the ledger
@@ -264,15 +254,4 @@ func (a *Anchorer) committed(b *spool.Batch, c spool.Commit) error {
 	a.courier.Notify()
 	a.logger.Info("anchored", "batch", b.Number, "readings", b.Size(), "block", c.Block, "tx", c.TransactionID)
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -13,8 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/bridge/anchor"
+	"github.com/anchorline/anchorline/bridge/archive"
+	"github.com/anchorline/anchorline/bridge/quarantine"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/chaincode/record"
+	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/ledger"
 )
 
@@ -45,32 +48,50 @@ func times(n int, call string, kind error, made *int) func(string) error {
 
 const always = 1 << 30
 
-func TestAFaultThatNobodyOutlivesHaltsAtOnceAndKeepsTheBatch(t *testing.T) {
-	for _, kind := range []error{ledger.ErrEquivocation, ledger.ErrInvalidArgument, ledger.ErrDenied, ledger.ErrConfig} {
+func TestWhatSomebodyMustMendIsSaidAndGoesOnByItselfWhenItIsMended(t *testing.T) {
+	for _, kind := range []error{ledger.ErrInvalidArgument, ledger.ErrDenied, ledger.ErrConfig} {
 		for _, call := range []string{"endorse", "submit"} {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 10)
 				defer w.close()
 				made := 0
-				w.chain.refuse = times(always, call, kind, &made)
+				w.chain.refuse = times(40, call, kind, &made)
 				w.accept("a", 1, 3)
-				err := w.run(t.Context())
-				require.ErrorIs(t, err, anchor.ErrHalted)
-				require.ErrorIs(t, err, kind)
-				require.ErrorContains(t, err, "batch 1")
-				require.Equal(t, 1, made)
-				require.EqualValues(t, 3, w.books().Pending())
-				w.close()
-
-				w.open() // mended and started again
-				w.chain.refuse = nil
 				stop := w.start()
-				w.until("all receipted", w.allReceipted)
+				time.Sleep(time.Second)
+				condition := w.anchorer.Condition()
+				require.Equal(t, anchor.Person, condition.Kind)
+				require.ErrorIs(t, condition.Halted(), kind)
+				require.ErrorContains(t, condition.Err, "batch 1")
+				require.EqualValues(t, 3, w.books().Pending(), "it is kept")
+				began := time.Now()
+				for !w.allReceipted() {
+					time.Sleep(time.Minute) // of the bubble's clock
+				}
+				require.Greater(t, time.Since(began), 15*time.Minute, "it is tried slowly")
 				require.NoError(t, stop())
+				require.NoError(t, w.anchorer.Condition().Halted())
 				require.Len(t, w.chain.anchored, 1)
+				require.Len(t, w.said(), 1, "a change is logged once: %v", w.said())
 			})
 		}
 	}
+}
+
+func TestAForkEndsAnchoringAtOnceAndKeepsTheBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		made := 0
+		w.chain.refuse = times(always, "endorse", ledger.ErrEquivocation, &made)
+		w.accept("a", 1, 3)
+		err := w.run(t.Context())
+		require.ErrorIs(t, err, anchor.ErrForked)
+		require.ErrorIs(t, err, ledger.ErrEquivocation)
+		require.Equal(t, 1, made)
+		require.Equal(t, anchor.Fork, w.anchorer.Condition().Kind)
+		require.EqualValues(t, 3, w.books().Pending())
+	})
 }
 
 func TestEquivocationIsRecordedOnTheLedgerBeforeAnchoringHalts(t *testing.T) {
@@ -95,7 +116,7 @@ func TestEquivocationIsRecordedOnTheLedgerBeforeAnchoringHalts(t *testing.T) {
 				w.chain.refuse = func(call string) error { return errors.Join(away(call), equivocation(call)) }
 				w.accept("a", 1, 3)
 				err := w.run(t.Context())
-				require.ErrorIs(t, err, anchor.ErrHalted)
+				require.ErrorIs(t, err, anchor.ErrForked)
 				require.ErrorIs(t, err, ledger.ErrEquivocation)
 				require.ErrorContains(t, err, c.says)
 				require.Len(t, w.chain.reported, c.stored)
@@ -144,16 +165,23 @@ func TestAPeerThatLagsBehindTheOthersDoesNotHaltAnchoring(t *testing.T) {
 	}
 }
 
-func TestAConflictThatStaysHaltsInTheEnd(t *testing.T) {
+func TestAConflictThatStaysNeedsSomebodyInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		defer w.close()
 		made, began := 0, time.Now()
 		w.chain.refuse = times(always, "endorse", ledger.ErrConflict, &made)
 		w.accept("a", 1, 3)
-		require.ErrorIs(t, w.run(t.Context()), ledger.ErrConflict)
+		stop := w.start()
+		time.Sleep(time.Second)
+		for w.anchorer.Condition().Halted() == nil {
+			require.Equal(t, anchor.Passing, w.anchorer.Condition().Kind)
+			time.Sleep(time.Second)
+		}
+		require.ErrorIs(t, w.anchorer.Condition().Err, ledger.ErrConflict)
 		require.Greater(t, time.Since(began), time.Minute)
 		require.Less(t, made, 50)
+		require.NoError(t, stop())
 	})
 }
 
@@ -180,12 +208,15 @@ func TestInvalidTransactionsDoNotFillTheLedger(t *testing.T) {
 		made := 0
 		w.chain.refuse = times(always, "submit", ledger.ErrInvalidated, &made)
 		w.accept("a", 1, 3)
-		require.ErrorIs(t, w.run(t.Context()), anchor.ErrHalted)
-		require.Less(t, made, 50)
+		stop := w.start()
+		time.Sleep(time.Hour)
+		require.NoError(t, stop())
+		require.Less(t, made, 150)
+		require.ErrorIs(t, w.anchorer.Condition().Halted(), ledger.ErrInvalidated)
 	})
 }
 
-func TestAnArchiveThatHoldsAnotherBatchHalts(t *testing.T) {
+func TestAnArchiveThatHoldsAnotherBatchNeedsSomebody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10)
 		defer w.close()
@@ -193,8 +224,95 @@ func TestAnArchiveThatHoldsAnotherBatchHalts(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 		require.NoError(t, os.WriteFile(path, []byte("of another stream"), 0o600))
 		w.accept("a", 1, 1)
-		require.ErrorIs(t, w.run(t.Context()), anchor.ErrHalted)
+		stop := w.start()
+		time.Sleep(time.Minute)
+		require.ErrorIs(t, w.anchorer.Condition().Halted(), archive.ErrConflict)
 		require.Zero(t, w.chain.proposals, "nothing is anchored that is not archived")
+		require.NoError(t, os.Remove(path))
+		time.Sleep(2 * time.Minute)
+		require.True(t, w.allReceipted(), "mended, it goes on")
+		require.NoError(t, stop())
+	})
+}
+
+func TestWhatIsNoLongerGoodIsNotSealedButKeptWithTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		w.judge.set(nil, map[string]string{"b": "device_revoked"})
+		w.accept("a", 1, 3)
+		w.accept("b", 1, 2)
+		w.accept("c", 1, 1)
+		stop := w.start()
+		w.until("none waits", func() bool { b := w.books(); return b.Pending() == 0 && b.Receipted == b.Anchored })
+		require.NoError(t, stop())
+		books := w.books()
+		require.EqualValues(t, 4, books.Receipted)
+		require.Equal(t, map[string]uint64{"device_revoked": 2}, books.Withdrawn)
+		require.Empty(t, w.mail.got["b"])
+		require.Equal(t, map[uint64]int{1: 1}, w.mail.got["c"], "with the right proof, behind what was taken out")
+		kept, err := w.spool.Quarantine().List(quarantine.Filter{Accepted: true})
+		require.NoError(t, err)
+		require.Len(t, kept, 2)
+		require.Equal(t, mqtt.ReadingsTopic(device("b")), kept[0].Topic)
+		require.Equal(t, "it is device_revoked", kept[0].Detail)
+		require.Equal(t, 3, w.judge.asked, "once for each device and key")
+	})
+}
+
+func TestABatchOfNothingGoodIsNotMadeAndTheNextOneIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		defer w.close()
+		w.judge.set(nil, map[string]string{"b": "key_replaced"})
+		w.accept("b", 1, 4)
+		w.accept("a", 1, 1)
+		stop := w.start()
+		w.until("none waits", func() bool { b := w.books(); return b.Pending() == 0 && b.Receipted == 1 })
+		require.NoError(t, stop())
+		require.EqualValues(t, 1, w.books().Batches)
+		require.Len(t, w.chain.anchored, 1)
+	})
+}
+
+func TestNothingIsSealedBeforeTheRegistryAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10)
+		defer w.close()
+		w.judge.set(fault(ledger.ErrUnavailable), nil)
+		w.accept("a", 1, 3)
+		stop := w.start()
+		time.Sleep(time.Hour)
+		require.Zero(t, w.books().Batches)
+		require.Equal(t, anchor.Passing, w.anchorer.Condition().Kind)
+		w.judge.set(nil, nil)
+		w.until("all receipted", w.allReceipted)
+		require.NoError(t, stop())
+	})
+}
+
+func TestABatchIsBoundedInBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1000)
+		defer w.close()
+		w.close()
+		w.cfg.MaxBatchBytes = 1000
+		w.open()
+		w.accept("a", 1, 40)
+		stop := w.start()
+		w.until("all receipted", w.allReceipted)
+		require.NoError(t, stop())
+		for n := uint64(1); n <= w.books().Batches; n++ {
+			file, err := w.archive.Get(n)
+			require.NoError(t, err)
+			bytes := 0
+			for _, e := range file.Entries {
+				bytes += len(e.Reading)
+			}
+			require.LessOrEqual(t, bytes, 1000)
+			require.NotEmpty(t, file.Entries)
+		}
+		require.Greater(t, w.books().Batches, uint64(4))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/anchorline/anchorline/bridge/archive"
 	"github.com/anchorline/anchorline/bridge/spool"
@@ -36,15 +37,18 @@ type Courier struct {
 	ledger    string // channel/chaincode
 	publisher Publisher
 	logger    *slog.Logger
+	state     *steps
 	work      chan struct{}
 	again     chan request
+	budget    *rate.Limiter // of batches read to send receipts again
 }
 
 // NewCourier returns a courier that signs with the stream's key.
 func NewCourier(s *spool.Spool, a *archive.Archive, signer cose.Signer, ledger string, p Publisher, logger *slog.Logger) *Courier {
 	return &Courier{
 		spool: s, archive: a, signer: signer, ledger: ledger, publisher: p, logger: logger,
-		work: make(chan struct{}, 1), again: make(chan request, maxAgain),
+		state: newSteps("receipts", logger), work: make(chan struct{}, 1), again: make(chan request, maxAgain),
+		budget: rate.NewLimiter(againRate, againBurst),
 	}
 }
 
@@ -64,45 +68,39 @@ func (c *Courier) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-c.work:
-			if err := c.deliverAll(ctx); err != nil {
-				return err
-			}
+			c.deliverAll(ctx)
 		case r := <-c.again:
 			c.repeat(ctx, r)
 		}
 	}
 }
 
-// deliverAll delivers the committed batches, oldest first. A broker that is away or a full disk
-// only delays them.
-func (c *Courier) deliverAll(ctx context.Context) error {
-	pause := minBackoff
+// Condition says what keeps the courier from its work, if anything does.
+func (c *Courier) Condition() Condition { return c.state.condition() }
+
+// deliverAll delivers the committed batches, oldest first. A broker that is away or a full disk only
+// delays them, and so does a file of the archive that somebody must restore.
+func (c *Courier) deliverAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.deliver(ctx)
-		switch {
-		case errors.Is(err, spool.ErrNotFound), ctx.Err() != nil:
-			return nil
-		case err == nil:
-			pause = minBackoff
-			continue
-		case lasting(err, 0) || errors.Is(err, errUnreceiptable):
-			return fmt.Errorf("%w: %w", ErrHalted, err)
+		if errors.Is(err, errNoneLeft) || c.state.rest(ctx, err) != nil {
+			return
 		}
-		c.logger.Warn("receipts delayed", "error", err, "again_in", pause)
-		if sleep(ctx, pause) != nil {
-			return nil
-		}
-		pause = min(2*pause, maxBackoff)
 	}
-	return nil
 }
+
+// errNoneLeft is returned when no batch waits for its receipts.
+var errNoneLeft = errors.New("no batch waits for receipts")
 
 // errUnreceiptable is wrapped when no receipts can be made of what the spool or archive holds.
 var errUnreceiptable = errors.New("no receipts can be made")
 
-// deliver delivers the oldest committed batch, or returns spool.ErrNotFound.
+// deliver delivers the oldest committed batch, or returns errNoneLeft.
 func (c *Courier) deliver(ctx context.Context) error {
 	b, err := c.spool.Oldest(spool.Committed)
+	if errors.Is(err, spool.ErrNotFound) {
+		return errNoneLeft
+	}
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func TestTheSignatureOverABatchIsMadeOnce(t *testing.T) {
 	})
 }
 
-func TestABatchFileThatIsGoneOrDamagedHaltsTheCourier(t *testing.T) {
+func TestABatchFileThatIsGoneOrDamagedStopsReceiptsUntilItIsRestored(t *testing.T) {
 	for name, harm := range map[string]func(path string) error{
 		"gone":    os.Remove,
 		"damaged": func(path string) error { return os.Truncate(path, 9) },
@@ -91,14 +91,43 @@ func TestABatchFileThatIsGoneOrDamagedHaltsTheCourier(t *testing.T) {
 			w.accept("a", 1, 1)
 			path := filepath.Join(w.dir, "archive", "0000000", "0000000001.batch")
 			w.chain.gate = make(chan struct{})
-			result := make(chan error, 1)
-			go func() { result <- w.run(t.Context()) }()
+			stop := w.start()
 			time.Sleep(time.Second) // archived, and waiting for the ledger
+			whole, err := os.ReadFile(path)
+			require.NoError(t, err)
 			require.NoError(t, os.Chmod(path, 0o600))
 			require.NoError(t, harm(path), name)
 			close(w.chain.gate)
-			require.ErrorIs(t, <-result, anchor.ErrHalted, name)
+			time.Sleep(time.Minute)
+			require.Equal(t, anchor.Person, w.courier.Condition().Kind, name)
 			require.Zero(t, w.mail.messages, name)
+			require.NoError(t, os.WriteFile(path, whole, 0o600))
+			time.Sleep(2 * time.Minute)
+			require.True(t, w.allReceipted(), name)
+			require.Equal(t, anchor.Well, w.courier.Condition().Kind, name)
+			require.NoError(t, stop())
 		})
 	}
+}
+
+func TestReceiptsSentAgainReadFewBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1) // a batch for each reading: the dearest case
+		defer w.close()
+		const n = 120
+		w.accept("a", 1, n)
+		stop := w.start()
+		w.until("all receipted", w.allReceipted)
+		before := w.mail.sent()
+		for range 10 { // seconds
+			for seq := uint64(1); seq <= n; seq++ {
+				w.courier.Again(device("a"), seq)
+			}
+			time.Sleep(time.Second)
+		}
+		again := w.mail.sent() - before
+		require.LessOrEqual(t, again, 50+5*10+5, "of %d asked for", 10*n)
+		require.GreaterOrEqual(t, again, 50)
+		require.NoError(t, stop())
+	})
 }

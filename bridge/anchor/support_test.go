@@ -3,6 +3,7 @@
 package anchor_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -244,6 +245,36 @@ func (m *mailbox) Publish(_ context.Context, topic string, payload []byte) error
 	})
 }
 
+// sent is how many messages were published.
+func (m *mailbox) sent() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.messages
+}
+
+// judge is a registry: what it has against devices, by id.
+type judge struct {
+	mu     sync.Mutex
+	reason map[string]string
+	err    error
+	asked  int
+}
+
+// Standing says what the test said.
+func (j *judge) Standing(_ context.Context, device name.Name, _ cose.KeyID) (reason, detail string, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.asked++
+	reason = j.reason[device.ID]
+	return reason, "it is " + reason, j.err
+}
+
+func (j *judge) set(err error, reason map[string]string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.err, j.reason = err, reason
+}
+
 // world is a bridge's folder with a ledger and a broker.
 type world struct {
 	t       *testing.T
@@ -254,6 +285,8 @@ type world struct {
 	chain   *chain
 	mail    *mailbox
 	faults  *faults
+	judge   *judge
+	log     *bytes.Buffer
 
 	anchorer *anchor.Anchorer
 	courier  *anchor.Courier
@@ -261,7 +294,7 @@ type world struct {
 
 func newWorld(t *testing.T, maxBatch uint64) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), faults: &faults{}, cfg: anchor.Config{Linger: 50 * time.Millisecond, MaxBatch: maxBatch}}
+	w := &world{t: t, dir: t.TempDir(), faults: &faults{}, judge: &judge{}, log: &bytes.Buffer{}, cfg: anchor.Config{Linger: 50 * time.Millisecond, MaxBatch: maxBatch}}
 	w.chain = newChain(t, w.faults)
 	w.mail = &mailbox{
 		t: t, faults: w.faults, chain: w.chain, key: signer(t, 9).Key(),
@@ -279,9 +312,9 @@ func (w *world) open() {
 	require.NoError(w.t, err)
 	w.archive, err = archive.Open(filepath.Join(w.dir, "archive"))
 	require.NoError(w.t, err)
-	quiet := slog.New(slog.DiscardHandler)
-	w.courier = anchor.NewCourier(w.spool, w.archive, signer(w.t, 9), "c/cc", w.mail, quiet)
-	w.anchorer = anchor.New(w.cfg, w.spool, w.archive, w.chain, w.courier, quiet)
+	logger := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	w.courier = anchor.NewCourier(w.spool, w.archive, signer(w.t, 9), "c/cc", w.mail, slog.New(slog.DiscardHandler))
+	w.anchorer = anchor.New(w.cfg, w.spool, w.archive, w.chain, w.judge, w.courier, logger)
 }
 
 // device is a device of the organisation whose bridge it is.
@@ -348,6 +381,11 @@ func (w *world) until(what string, condition func() bool) {
 func (w *world) allReceipted() bool {
 	b := w.books()
 	return b.Accepted > 0 && b.Receipted == b.Accepted
+}
+
+// said are the warnings and errors that the anchorer logged. It must be at rest.
+func (w *world) said() []string {
+	return strings.Split(strings.TrimSpace(w.log.String()), "\n")
 }
 
 func (w *world) close() { require.NoError(w.t, w.spool.Close()) }

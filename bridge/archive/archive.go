@@ -10,9 +10,11 @@
 package archive
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -46,11 +48,19 @@ func Open(dir string) (*Archive, error) {
 
 // Put stores a batch. When it returns nil the file is on stable storage.
 func (a *Archive) Put(b *Batch) error {
-	data, err := b.encode()
-	if err != nil {
-		return err
-	}
-	return a.put(a.batchPath(b.Number), data)
+	return a.PutStream(b.Number, b.Anchor, uint64(len(b.Entries)), func(yield func(Entry) error) error {
+		for _, e := range b.Entries {
+			if err := yield(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PutStream is Put for a batch that is not in memory: entries hands over its size readings, in order.
+func (a *Archive) PutStream(number uint64, anchor []byte, size uint64, entries func(yield func(Entry) error) error) error {
+	return a.putStream(a.batchPath(number), func(w io.Writer) error { return encode(w, anchor, size, entries) })
 }
 
 // Get reads a batch and checks that the file is whole.
@@ -160,12 +170,18 @@ func (a *Archive) Last() (uint64, error) {
 
 // put writes a file once.
 func (a *Archive) put(path string, data []byte) error {
-	have, err := os.ReadFile(path)
+	return a.putStream(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// putStream writes a file once: write is what its content is.
+func (a *Archive) putStream(path string, write func(io.Writer) error) error {
+	have, err := os.Open(path)
 	if err == nil {
-		if bytes.Equal(have, data) {
-			return durable.SyncDir(filepath.Dir(path))
-		}
-		return fmt.Errorf("%w: %s", ErrConflict, path)
+		defer have.Close()
+		return a.compare(have, write)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("archive: %w", err)
@@ -176,7 +192,36 @@ func (a *Archive) put(path string, data []byte) error {
 	if err := durable.SyncDir(a.dir); err != nil {
 		return err
 	}
-	return durable.WriteFile(path, data, 0o440)
+	return durable.WriteStream(path, 0o440, write)
+}
+
+// compare makes sure that a file has the content that would be written.
+func (a *Archive) compare(have *os.File, write func(io.Writer) error) error {
+	rest := bufio.NewReaderSize(have, 1<<16)
+	if err := write(&comparer{rest}); errors.Is(err, errDiffers) {
+		return fmt.Errorf("%w: %s", ErrConflict, have.Name())
+	} else if err != nil {
+		return err
+	}
+	if _, err := rest.ReadByte(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: %s", ErrConflict, have.Name())
+	}
+	return durable.SyncDir(filepath.Dir(have.Name()))
+}
+
+// errDiffers ends a comparison.
+var errDiffers = errors.New("archive: contents differ")
+
+// comparer is a writer that fails when something else is written than what is there.
+type comparer struct{ have *bufio.Reader }
+
+// Write compares.
+func (c *comparer) Write(p []byte) (int, error) {
+	have := make([]byte, len(p))
+	if _, err := io.ReadFull(c.have, have); err != nil || !bytes.Equal(have, p) {
+		return 0, errDiffers
+	}
+	return len(p), nil
 }
 
 func (a *Archive) read(path string) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -36,22 +37,28 @@ const (
 // the length of the file.
 const minEntry = 3
 
-func (b *Batch) encode() ([]byte, error) {
-	var buf bytes.Buffer
-	enc := cbor.NewEncoder(&buf)
-	if err := enc.Encode(header{Magic: magic, Version: version, Anchor: b.Anchor, Size: uint64(len(b.Entries))}); err != nil {
-		return nil, fmt.Errorf("archive: encode: %w", err)
+// encode writes a batch's file; entries hands over its size readings, one at a time.
+func encode(w io.Writer, anchor []byte, size uint64, entries func(yield func(Entry) error) error) error {
+	sum := sha256.New()
+	enc := cbor.NewEncoder(io.MultiWriter(w, sum))
+	if err := enc.Encode(header{Magic: magic, Version: version, Anchor: anchor, Size: size}); err != nil {
+		return fmt.Errorf("archive: encode: %w", err)
 	}
-	for _, e := range b.Entries {
-		if err := enc.Encode(entry{Received: e.Received, Reading: e.Reading}); err != nil {
-			return nil, fmt.Errorf("archive: encode: %w", err)
-		}
+	n := uint64(0)
+	err := entries(func(e Entry) error {
+		n++
+		return enc.Encode(entry{Received: e.Received, Reading: e.Reading})
+	})
+	if err == nil && n != size {
+		err = fmt.Errorf("%d readings, not %d", n, size)
 	}
-	sum := sha256.Sum256(buf.Bytes())
-	if err := enc.Encode(sum[:]); err != nil {
-		return nil, fmt.Errorf("archive: encode: %w", err)
+	if err != nil {
+		return fmt.Errorf("archive: encode: %w", err)
 	}
-	return buf.Bytes(), nil
+	if err := cbor.NewEncoder(w).Encode(sum.Sum(nil)); err != nil {
+		return fmt.Errorf("archive: encode: %w", err)
+	}
+	return nil
 }
 
 // trailer is the length of the checksum item: a head of two bytes (0x58 0x20) and the hash.

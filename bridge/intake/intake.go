@@ -6,21 +6,23 @@
 // In come PUBLISH packets of QoS 1, out go items to the spool and PUBACKs to the broker. After a
 // crash the broker delivers again whatever was not acknowledged; the spool knows it as duplicate.
 // When the spool cannot write or the ledger cannot say who a device is, nothing is acknowledged:
-// the session is torn down, the broker keeps the rest, and intake tries again.
+// the session is torn down, the broker keeps the rest, and intake tries again. When messages come faster
+// than they can be kept, the connection is read more slowly: what waits in memory is bounded in bytes.
 package intake
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/bridge/verify"
+	"github.com/anchorline/anchorline/internal/mqtt"
 )
 
 // A Checker judges a message. An error means that it cannot be judged now.
@@ -54,9 +56,13 @@ func New(c Checker, s Store, observe Observer, now func() time.Time, logger *slo
 // flight with 16 bits, so a broker's QoS 1 alone never fills it.
 const window = 1 << 16
 
-// maxWaiting bounds their bytes: 512 of the largest readings, a hundred thousand usual ones. When
-// either is exceeded the session is torn down.
+// maxWaiting bounds their bytes: 512 of the largest readings, a hundred thousand usual ones. When either is
+// exceeded the connection is not read until some are stored.
 const maxWaiting = 32 << 20
+
+// ReasonRetained refuses a message that the broker keeps for subscribers to come. A reading is never one: it
+// would come again with every connection.
+const ReasonRetained = "retained"
 
 // maxCommit bounds the messages of one fsync.
 const maxCommit = 2048
@@ -81,15 +87,29 @@ const (
 	maxPause = 15 * time.Second
 )
 
+// A connection that is lost so soon, so many times in a row, is probably taken by another bridge that runs
+// with the same stream id: a broker has one session for one client id.
+const (
+	takenWithin = 20 * time.Second
+	takenOften  = 4
+)
+
 // Run takes messages from the session until ctx ends. Messages that were stored before are
 // acknowledged; the others stay with the broker.
 func (in *Intake) Run(ctx context.Context, s *Session) error {
-	pause := minPause
+	pause, taken := minPause, 0
 	for ctx.Err() == nil {
-		f := in.newFlow(ctx)
+		f, began := in.newFlow(ctx), in.now()
 		err := f.run(s)
 		if ctx.Err() != nil {
 			break
+		}
+		if taken++; !errors.Is(err, mqtt.ErrOffline) || in.now().Sub(began) > takenWithin {
+			taken = 0
+		}
+		if taken == takenOften {
+			in.logger.Error("the connection is lost again and again soon after it was made: if another bridge runs with the same stream, "+
+				"the two take the broker's session from each other: stop one of them", "client", s.clientID)
 		}
 		if f.stored {
 			pause = minPause
@@ -109,16 +129,18 @@ type flow struct {
 	cancel  context.CancelCauseFunc
 	queue   chan *delivery
 	work    chan *delivery
-	waiting atomic.Int64 // bytes
-	stored  bool         // something was
+	waiting *semaphore.Weighted // bytes
+	stored  bool                // something was
 }
 
 func (in *Intake) newFlow(ctx context.Context) *flow {
 	f := &flow{
 		Intake: in,
 		queue:  make(chan *delivery, window),
-		// What is not judged is in queue or in the batch of keep, so sending to work never blocks.
-		work: make(chan *delivery, window+maxCommit),
+		// What is not judged is in queue, in the batch of keep or about to be in queue, so sending to work
+		// never blocks.
+		work:    make(chan *delivery, window+maxCommit+1),
+		waiting: semaphore.NewWeighted(maxWaiting),
 	}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
 	return f
@@ -170,19 +192,26 @@ func (f *flow) watch(s *Session, l *link, kept <-chan struct{}) {
 	s.close(l)
 }
 
-// take hands a message on without ever blocking the connection.
+// weight is what a message counts of maxWaiting. What is larger than all of it waits for all of it.
+func weight(m paho.Message) int64 { return min(int64(len(m.Payload())), maxWaiting) }
+
+// take hands a message on. While there is no room it blocks the connection, so that the broker waits, until
+// the flow ends.
 func (f *flow) take(m paho.Message) {
 	d := &delivery{message: m, received: f.now().UnixMilli(), judged: make(chan struct{})}
-	if n := f.waiting.Load(); n > maxWaiting {
-		f.cancel(fmt.Errorf("intake: %d bytes wait for the spool", n))
+	if f.waiting.Acquire(f.ctx, weight(m)) != nil {
 		return
+	}
+	if m.Retained() {
+		d.verdict = verify.Verdict{Reason: ReasonRetained, Detail: "the broker keeps this message for subscribers to come: " +
+			"readings are published without the retain flag; delete it at the broker"}
+		close(d.judged)
+	} else {
+		f.work <- d
 	}
 	select {
 	case f.queue <- d:
-		f.waiting.Add(int64(len(m.Payload())))
-		f.work <- d
-	default:
-		f.cancel(fmt.Errorf("intake: %d messages wait for the spool", window))
+	case <-f.ctx.Done():
 	}
 }
 
@@ -239,7 +268,7 @@ func (f *flow) commit(batch []*delivery) error {
 	f.stored = true
 	for i, d := range batch[:len(items)] {
 		d.message.Ack()
-		f.waiting.Add(-int64(len(d.message.Payload())))
+		f.waiting.Release(weight(d.message))
 		f.observe(items[i], outcomes[i])
 	}
 	return failed

@@ -11,12 +11,16 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/stretchr/testify/require"
 
+	"github.com/anchorline/anchorline/bridge/intake"
 	"github.com/anchorline/anchorline/bridge/verify"
 	"github.com/anchorline/anchorline/internal/mqtt"
+	"github.com/anchorline/anchorline/reading/name"
 )
 
 func TestAMessageIsAcknowledgedOnlyAfterItWasStored(t *testing.T) {
@@ -147,30 +151,83 @@ func TestABrokerThatRestartsIsFoundAgain(t *testing.T) {
 	})
 }
 
-func TestAFloodTearsTheSessionDownAndNothingIsLost(t *testing.T) {
-	s := embedded(t)
-	st := &store{}
-	gate := make(chan struct{})
-	st.set(func() error { <-gate; return nil })
-	r := connected(t, s, checker(good), st)
-	d := newDevice(t, s)
-	filler := strings.Repeat("x", 1_000_000)
-	var want []string
-	for i := range 36 {
-		want = append(want, fmt.Sprintf("%03d%s", i, filler))
-	}
-	d.publish(want...)
-	require.Eventually(t, func() bool { return !r.session.Connected() }, patience, tick, "memory is not bounded")
-	close(gate)
-	require.Eventually(t, func() bool {
-		seen := map[string]bool{}
-		for _, p := range st.all() {
-			seen[p[:3]] = true
+func TestAFloodWaitsAtTheConnectionAndMemoryIsBounded(t *testing.T) {
+	test := func(t *testing.T, s *service) {
+		t.Helper()
+		st := &store{}
+		gate := make(chan struct{})
+		st.set(func() error { <-gate; return nil })
+		var judged atomic.Int64 // bytes
+		r := connected(t, s, checker(func(p string) (verify.Verdict, error) {
+			judged.Add(int64(len(p)))
+			return verify.Verdict{}, nil
+		}), st)
+		d := newDevice(t, s)
+		filler := strings.Repeat("x", 1_000_000)
+		const n = 60
+		var want []string
+		for i := range n {
+			want = append(want, fmt.Sprintf("%03d%s", i, filler))
 		}
-		return len(seen) == len(want)
-	}, patience, tick)
-	require.Contains(t, r.log.String(), "bytes wait for the spool")
+		d.publish(want...)
+		require.Eventually(t, func() bool { return judged.Load() > 30<<20 }, patience, tick)
+		require.True(t, r.session.Connected(), "the session stays")
+		require.LessOrEqual(t, judged.Load(), int64(34<<20), "more is in memory than may wait")
+		close(gate)
+		require.Eventually(t, func() bool {
+			seen := map[string]bool{}
+			for _, p := range st.all() {
+				seen[p[:3]] = true
+			}
+			return len(seen) == n
+		}, patience, tick)
+		require.Len(t, st.all(), n, "none came twice: the session was never torn down")
+		require.NotContains(t, r.log.String(), "paused")
+		r.stop()
+	}
+	t.Run("embedded", func(t *testing.T) { test(t, embedded(t)) })
+	t.Run("mosquitto", func(t *testing.T) { test(t, mosquitto(t, "max_inflight_messages 2000")) })
+}
+
+// Somebody left 2,000 large messages behind with the retain flag: every connection gets them all.
+func TestRetainedMessagesAreRefusedAndStopNobody(t *testing.T) {
+	s := mosquitto(t, "max_inflight_messages 2000") // the embedded broker retains no readings
+	d := newDevice(t, s)
+	filler := strings.Repeat("r", 60_000)
+	const n = 2000
+	var tokens []paho.Token
+	for i := range n {
+		topic := mqtt.ReadingsTopic(name.New("Org1MSP", fmt.Sprint("left-behind-", i)))
+		tokens = append(tokens, d.c.Publish(topic, 1, true, fmt.Sprint(i, filler)))
+	}
+	for _, tok := range tokens {
+		d.done(tok)
+	}
+	st := &store{}
+	r := connected(t, s, checker(good), st)
+	began := time.Now()
+	for i := range 200 {
+		d.publish(fmt.Sprint("honest ", i))
+	}
+	st.await(t, "honest 199")
+	require.Less(t, time.Since(began), patience/2)
+	require.Eventually(t, func() bool { return st.refused(intake.ReasonRetained) == n }, patience, tick, "each is acknowledged and counted")
+	require.NotContains(t, r.log.String(), "paused")
+	require.True(t, r.session.Connected())
 	r.stop()
+}
+
+func TestTwoBridgesWithOneStreamAreReported(t *testing.T) {
+	onEach(t, func(t *testing.T, s *service) {
+		t.Helper()
+		one := connected(t, s, checker(good), &store{})
+		other := run(t, s, checker(good), &store{})
+		require.Eventually(t, func() bool {
+			return strings.Contains(one.log.String()+other.log.String(), "another bridge runs with the same stream")
+		}, patience, tick)
+		one.stop()
+		other.stop()
+	})
 }
 
 func TestARefusedSubscriptionIsReported(t *testing.T) {

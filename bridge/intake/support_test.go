@@ -185,6 +185,7 @@ type store struct {
 	before func() error
 	calls  int
 	stored []string
+	reason map[string]int
 }
 
 // Append stores.
@@ -201,7 +202,15 @@ func (s *store) Append(items []spool.Item) ([]spool.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range items {
-		s.stored = append(s.stored, string(it.Payload))
+		if it.Reason != "" {
+			if s.reason == nil {
+				s.reason = map[string]int{}
+			}
+			s.reason[it.Reason]++
+		}
+		if it.Reason != intake.ReasonRetained {
+			s.stored = append(s.stored, string(it.Payload))
+		}
 	}
 	return make([]spool.Outcome, len(items)), nil
 }
@@ -210,6 +219,13 @@ func (s *store) set(before func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = before
+}
+
+// refused is how many messages were refused for a reason.
+func (s *store) refused(reason string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason[reason]
 }
 
 func (s *store) asked() int {

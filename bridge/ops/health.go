@@ -10,44 +10,76 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/anchorline/anchorline/bridge"
 	"github.com/anchorline/anchorline/internal/health"
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/reading/name"
 )
 
 // A watch looks after one bridge.
-type watch struct{ spool, disk, broker, ledger, anchoring *health.Check }
+type watch struct {
+	spool, disk, archive, broker, ledger, intake, anchoring, flow *health.Check
+}
 
 func newWatch(cfg Config, b Bridge, l Ledger) *watch {
+	ask := func(name string, f func(bridge.Status) error) *health.Check {
+		return health.New(name, func(context.Context) error {
+			s, err := b.Status()
+			if err != nil {
+				return err
+			}
+			return f(s)
+		})
+	}
 	return &watch{
-		spool: health.New("spool", func(context.Context) error {
-			_, err := b.Status()
-			return err
+		spool:   ask("spool", func(bridge.Status) error { return nil }),
+		disk:    health.New("disk", func(context.Context) error { return writable(cfg.Dir) }),
+		archive: health.New("archive", func(context.Context) error { return writable(filepath.Join(cfg.Dir, "archive")) }),
+		broker:  ask("broker", connected),
+		ledger:  health.New("ledger", func(ctx context.Context) error { return reachable(ctx, l, cfg.Stream) }),
+		intake:  ask("intake", func(s bridge.Status) error { return s.Intake }),
+		anchoring: ask("anchoring", func(s bridge.Status) error {
+			if s.Halted != nil {
+				return fmt.Errorf("%w; it goes on by itself when this is mended, unless the stream has two writers", s.Halted)
+			}
+			return nil
 		}),
-		disk:      health.New("disk", func(context.Context) error { return writable(cfg.Dir) }),
-		broker:    health.New("broker", func(context.Context) error { return connected(b) }),
-		ledger:    health.New("ledger", func(ctx context.Context) error { return reachable(ctx, l, cfg.Stream) }),
-		anchoring: health.New("anchoring", func(context.Context) error { return anchoring(b) }),
+		flow: ask("flow", func(s bridge.Status) error { return flowing(s, cfg.maxAge(), time.Now()) }),
 	}
 }
 
-// health asks whether the process works: if not, starting it anew may help.
-func (w *watch) health() health.Report { return health.Examine(w.spool, w.disk) }
+// health asks whether the process works: if not, starting it anew may help. A full disk or a broker that is
+// away is no reason to start it anew.
+func (w *watch) health() health.Report { return health.Examine(w.spool) }
 
-// ready asks whether readings can arrive and be anchored. If not, what was accepted is kept, and
-// devices' readings stay with the broker.
+// ready asks whether readings arrive and are anchored. If not, what was accepted is kept, and devices'
+// readings stay with the broker.
 func (w *watch) ready() health.Report {
-	return health.Examine(w.spool, w.disk, w.broker, w.ledger, w.anchoring)
+	return health.Examine(w.spool, w.disk, w.archive, w.broker, w.ledger, w.intake, w.anchoring, w.flow)
+}
+
+// flowing asks whether what was accepted reaches the ledger in time.
+func flowing(s bridge.Status, limit time.Duration, now time.Time) error {
+	waits := age(s, now)
+	if waits <= limit.Seconds() {
+		return nil
+	}
+	err := fmt.Errorf("the oldest of %d pending readings has waited for %s, more than %s",
+		s.Pending(), time.Duration(waits*float64(time.Second)).Round(time.Second), limit)
+	if s.Anchoring.Err != nil {
+		err = fmt.Errorf("%w: %w", err, s.Anchoring.Err)
+	}
+	return err
 }
 
 // connected asks whether readings arrive.
-func connected(b Bridge) error {
-	s, err := b.Status()
-	if err == nil && !s.Connected {
-		err = errors.New("not connected; a bridge connects to the broker once the ledger serves its stream")
+func connected(s bridge.Status) error {
+	if !s.Connected {
+		return errors.New("not connected; a bridge connects to the broker once the ledger serves its stream")
 	}
-	return err
+	return nil
 }
 
 // reachable asks the ledger something. That it has no such stream is an answer, too.
@@ -55,15 +87,6 @@ func reachable(ctx context.Context, l Ledger, stream name.Name) error {
 	_, err := l.Head(ctx, stream)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil
-	}
-	return err
-}
-
-// anchoring asks whether anchoring goes on, or waits for somebody.
-func anchoring(b Bridge) error {
-	s, err := b.Status()
-	if err == nil && s.Halted != nil {
-		err = fmt.Errorf("%w; mend this and start the bridge again", s.Halted)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/anchorline/anchorline/bridge"
+	"github.com/anchorline/anchorline/bridge/intake"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/bridge/verify"
 )
@@ -32,6 +33,7 @@ type collector struct {
 	info        prometheus.Metric
 	metrics     []metric
 	quarantined *prometheus.Desc
+	withdrawn   *prometheus.Desc
 	batches     *prometheus.Desc
 	reachable   *prometheus.Desc
 }
@@ -55,6 +57,7 @@ func newCollector(cfg Config, b Bridge, w *watch) *collector {
 		bridge: b, watch: w, metrics: metrics(time.Now),
 		info:        prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, cfg.Stream.String(), cfg.Name),
 		quarantined: desc("messages_quarantined_total", "Messages refused and kept, by reason.", "reason"),
+		withdrawn:   desc("readings_withdrawn_total", "Readings accepted and put into quarantine before they were anchored, by reason.", "reason"),
 		batches:     desc("batches", "Batches by state; receipted is the last.", "state"),
 		reachable:   desc("ledger_reachable", "1 if the ledger answered a query, 0 if not."),
 	}
@@ -71,7 +74,7 @@ func metrics(now func() time.Time) []metric {
 	}
 	counter("messages_received_total", "Messages taken from the broker: accepted, duplicate or quarantined.",
 		func(s bridge.Status) uint64 { return s.Received })
-	counter("readings_accepted_total", "Readings accepted: anchored or pending.",
+	counter("readings_accepted_total", "Readings accepted: anchored, pending or withdrawn.",
 		func(s bridge.Status) uint64 { return s.Accepted })
 	counter("messages_duplicate_total", "Messages whose reading was accepted before.",
 		func(s bridge.Status) uint64 { return s.Duplicates })
@@ -93,8 +96,18 @@ func metrics(now func() time.Time) []metric {
 		func(s bridge.Status) float64 { return seconds(s.LastAnchored) })
 	gauge("connected", "1 if connected to the broker, 0 if not.",
 		func(s bridge.Status) float64 { return truth(s.Connected) })
-	gauge("halted", "1 if anchoring halted and somebody must mend something, 0 if not.",
+	gauge("halted", "1 if somebody must mend something before anchoring or receipts go on, 0 if not.",
 		func(s bridge.Status) float64 { return truth(s.Halted != nil) })
+	gauge("intake_stopped", "1 if nothing is accepted: the disk is nearly full, or the stream has two writers; 0 if not.",
+		func(s bridge.Status) float64 { return truth(s.Intake != nil) })
+	gauge("registry_away_seconds", "Time since the ledger stopped saying who a device is, 0 while it does.",
+		func(s bridge.Status) float64 { return since(s.LedgerAway, now()) })
+	gauge("quarantine_bytes", "Bytes of the messages in quarantine, as counted for the limit.",
+		func(s bridge.Status) float64 { return float64(s.Quarantine.Bytes) })
+	gauge("quarantine_messages", "Different messages in quarantine.",
+		func(s bridge.Status) float64 { return float64(s.Quarantine.Messages) })
+	counter("quarantine_dropped_total", "Refused messages that the limit of the quarantine pushed out.",
+		func(s bridge.Status) uint64 { return s.Quarantine.Dropped.Messages })
 	gauge("spool_bytes", "Size of the spool's file.",
 		func(s bridge.Status) float64 { return float64(s.Bytes) })
 	return list
@@ -107,6 +120,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 		out <- m.desc
 	}
 	out <- c.quarantined
+	out <- c.withdrawn
 	out <- c.batches
 	out <- c.reachable
 }
@@ -129,6 +143,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for reason, n := range byReason(s.Quarantined) {
 		out <- prometheus.MustNewConstMetric(c.quarantined, prometheus.CounterValue, float64(n), reason)
 	}
+	for reason, n := range withdrawnByReason(s.Withdrawn) {
+		out <- prometheus.MustNewConstMetric(c.withdrawn, prometheus.CounterValue, float64(n), reason)
+	}
 	receipted := s.Batches
 	for _, state := range []spool.State{spool.Sealed, spool.Prepared, spool.Committed} {
 		gauge(c.batches, float64(s.InFlight[state]), string(state))
@@ -145,9 +162,28 @@ func byReason(quarantined map[string]uint64) map[string]uint64 {
 		verify.ReasonOversized: 0, verify.ReasonMalformed: 0, verify.ReasonUnsupported: 0, verify.ReasonTopic: 0,
 		verify.ReasonUnknownDevice: 0, verify.ReasonUnknownKey: 0, verify.ReasonKeyEnded: 0, verify.ReasonSignature: 0,
 		verify.ReasonDeviceSuspended: 0, verify.ReasonDeviceRevoked: 0, verify.ReasonDeviceTransferred: 0, verify.ReasonKeyReplaced: 0, spool.ReasonReplay: 0,
+		verify.ReasonUndecided: 0, intake.ReasonRetained: 0,
 	}
 	maps.Copy(all, quarantined)
 	return all
+}
+
+// withdrawnByReason does the same for what was accepted.
+func withdrawnByReason(withdrawn map[string]uint64) map[string]uint64 {
+	all := map[string]uint64{
+		verify.ReasonUnknownDevice: 0, verify.ReasonUnknownKey: 0, verify.ReasonKeyEnded: 0, verify.ReasonKeyReplaced: 0,
+		verify.ReasonDeviceSuspended: 0, verify.ReasonDeviceRevoked: 0, verify.ReasonDeviceTransferred: 0, spool.ReasonDamaged: 0,
+	}
+	maps.Copy(all, withdrawn)
+	return all
+}
+
+// since is the time since a moment, 0 for none.
+func since(t, now time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(t).Seconds())
 }
 
 func truth(b bool) float64 {

@@ -4,12 +4,15 @@
 // is ready and if not why, and its books as metrics. In come HTTP requests that only read; out go
 // JSON and the Prometheus text format. It keeps nothing, and the bridge works the same without it.
 //
-//	/healthz  200 while the process, its spool and its disk answer, else 503
-//	/readyz   200 while readings can arrive and be anchored, else 503 with the reason
+//	/healthz  200 while the process and its spool answer, else 503
+//	/readyz   200 while readings arrive and are anchored in time, else 503 with the reason
 //	/metrics  what docs/api.md lists
 //
 // Nothing of it is secret and none of it is authenticated: let only those reach it who may know
 // how much a bridge receives.
+//
+// Beside it [ListenControl] serves the quarantine on a Unix socket in the data folder: whoever may open
+// the folder may read, retry and purge it while the bridge runs.
 package ops
 
 import (
@@ -44,6 +47,19 @@ type Config struct {
 	Dir    string    // the bridge's data folder, on whose disk everything depends
 	Stream name.Name // the bridge's stream
 	Name   string    // of the ledger, channel/chaincode, for the metrics
+	// MaxAge is how long a reading may wait for the ledger before the bridge is not ready; 0 for
+	// DefaultMaxAge.
+	MaxAge time.Duration
+}
+
+// DefaultMaxAge is how long a reading may wait for the ledger before the bridge is not ready.
+const DefaultMaxAge = 2 * time.Minute
+
+func (c Config) maxAge() time.Duration {
+	if c.MaxAge == 0 {
+		return DefaultMaxAge
+	}
+	return c.MaxAge
 }
 
 // Limits of the listener: a probe or a scrape is small and short.
@@ -80,10 +96,14 @@ func Listen(ctx context.Context, cfg Config, b Bridge, l Ledger, logger *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("ops: listen on %s: %w", cfg.Listen, err)
 	}
-	return &Server{listener: listener, logger: logger, http: &http.Server{
-		Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+	return newServer(listener, mux, logger), nil
+}
+
+func newServer(l net.Listener, h http.Handler, logger *slog.Logger) *Server {
+	return &Server{listener: l, logger: logger, http: &http.Server{
+		Handler: h, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}}, nil
+	}}
 }
 
 // Address is where the server listens, host:port.
@@ -91,7 +111,7 @@ func (s *Server) Address() string { return s.listener.Addr().String() }
 
 // Run serves until ctx ends, and closes the listener.
 func (s *Server) Run(ctx context.Context) error {
-	s.logger.Info("health and metrics", "address", "http://"+s.Address())
+	s.logger.Info("listening for operators", "address", s.listener.Addr().Network()+"://"+s.Address())
 	result := make(chan error, 1)
 	go func() { result <- s.http.Serve(s.listener) }()
 	select {

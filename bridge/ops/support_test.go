@@ -166,15 +166,26 @@ func (w *world) until(faults ...string) map[string]string {
 // register registers a device and returns its key.
 func (w *world) register(id string) cose.Signer {
 	w.t.Helper()
+	signer := w.key()
+	w.registerKey(id, signer)
+	return signer
+}
+
+func (w *world) key() cose.Signer {
+	w.t.Helper()
 	private, err := device.NewKey(cose.AlgorithmES256)
 	require.NoError(w.t, err)
 	signer, err := cose.NewSigner(private)
 	require.NoError(w.t, err)
+	return signer
+}
+
+func (w *world) registerKey(id string, signer cose.Signer) {
+	w.t.Helper()
 	proof, err := device.Possession(signer, name.New("Org1MSP", id), w.ledger.Profile().Channel)
 	require.NoError(w.t, err)
 	_, err = w.ledger.RegisterDevice(w.t.Context(), ledger.Registration{ID: id, Key: signer.Key().Text(), Proof: proof})
 	require.NoError(w.t, err)
-	return signer
 }
 
 // signed is a device's reading.

@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
+	"github.com/anchorline/anchorline/bridge/quarantine"
 	"github.com/anchorline/anchorline/reading"
 )
 
@@ -50,7 +50,7 @@ const ReasonReplay = "replay"
 // error nothing was stored and nothing may be acknowledged.
 func (s *Spool) Append(items []Item) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(items))
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
 		w, err := newWriter(tx)
 		if err != nil {
 			return err
@@ -59,6 +59,10 @@ func (s *Spool) Append(items []Item) ([]Outcome, error) {
 			if outcomes[i], err = w.item(it); err != nil {
 				return err
 			}
+		}
+		// First the quarantine, in its own file: after a crash between the two the message comes again.
+		if err := s.quarantine.Put(w.refused); err != nil {
+			return err
 		}
 		return w.finish()
 	})
@@ -70,9 +74,10 @@ func (s *Spool) Append(items []Item) ([]Outcome, error) {
 
 // A writer carries the books through one transaction.
 type writer struct {
-	tx    *bbolt.Tx
-	books Books
-	since since
+	tx      *bbolt.Tx
+	books   Books
+	since   since
+	refused []quarantine.Arrival
 }
 
 func newWriter(tx *bbolt.Tx) (*writer, error) {
@@ -95,7 +100,7 @@ func (w *writer) finish() error {
 func (w *writer) item(it Item) (Outcome, error) {
 	w.books.Received++
 	if it.Reading == nil {
-		return w.quarantine(it, it.Reason, it.Detail)
+		return w.refuse(it, it.Reason, it.Detail), nil
 	}
 	device, seq := it.Reading.Claims().Device, it.Reading.Claims().Sequence
 	content := it.Reading.ContentHash()
@@ -109,16 +114,16 @@ func (w *writer) item(it Item) (Outcome, error) {
 			w.books.Duplicates++
 			return Outcome{Fate: Duplicate, Position: position}, nil
 		}
-		return w.quarantine(it, ReasonReplay, fmt.Sprintf(
-			"device %s already used sequence number %d for content %x; this one is %x", device, seq, first[:8], content[:8]))
+		return w.refuse(it, ReasonReplay, fmt.Sprintf(
+			"device %s already used sequence number %d for content %x; this one is %x", device, seq, first[:8], content[:8])), nil
 	}
 	w.books.Accepted++
 	position := w.books.Accepted
 	if err := seen.Put(deviceKey(device, seq), binary.BigEndian.AppendUint64(content[:], position)); err != nil {
 		return Outcome{}, err
 	}
-	row := key(uint64(max(0, it.Received))) // a clock before 1970 has no place in an anchor
-	if err := w.tx.Bucket(bucketReadings).Put(key(position), append(row, it.Reading.Bytes()...)); err != nil {
+	row := encodeRow(Row{Received: max(0, it.Received), Reading: it.Reading.Bytes()}) // a clock before 1970 has no place in an anchor
+	if err := w.tx.Bucket(bucketReadings).Put(key(position), row); err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Fate: Accepted, Position: position}, nil
@@ -132,50 +137,12 @@ func parseSeen(v []byte) (content []byte, position uint64, err error) {
 	return v[:sha256.Size], number(v[sha256.Size:]), nil
 }
 
-// A QuarantinedMessage is a refused message as it is kept.
-type QuarantinedMessage struct {
-	Topic    string `cbor:"1,keyasint" json:"topic"`
-	Received int64  `cbor:"2,keyasint" json:"received"` // bridge clock, ms
-	Reason   string `cbor:"3,keyasint" json:"reason"`
-	Detail   string `cbor:"4,keyasint" json:"detail"`
-	Size     int    `cbor:"5,keyasint" json:"size"`    // bytes of the whole payload
-	SHA256   string `cbor:"6,keyasint" json:"sha256"`  // of the whole payload, hex
-	Payload  []byte `cbor:"7,keyasint" json:"payload"` // its first MaxQuarantined bytes
-}
-
-// MaxQuarantined is how many bytes of a refused payload are kept. Of what is larger the size
-// and the hash remain.
-const MaxQuarantined = 2 * reading.MaxSize
-
-func (w *writer) quarantine(it Item, reason, detail string) (Outcome, error) {
-	b := w.tx.Bucket(bucketQuarantine)
-	id, err := b.NextSequence()
-	if err != nil {
-		return Outcome{}, err
-	}
-	sum := sha256.Sum256(it.Payload)
-	kept := it.Payload[:min(len(it.Payload), MaxQuarantined)]
+// refuse notes a message for the quarantine.
+func (w *writer) refuse(it Item, reason, detail string) Outcome {
 	w.books.quarantined(reason)
 	w.since.Quarantined++
-	return Outcome{Fate: Quarantined, Reason: reason}, put(b, key(id), QuarantinedMessage{
-		Topic: it.Topic, Received: it.Received, Reason: reason, Detail: detail,
-		Size: len(it.Payload), SHA256: hex.EncodeToString(sum[:]), Payload: kept,
+	w.refused = append(w.refused, quarantine.Arrival{
+		Topic: it.Topic, Payload: it.Payload, Received: it.Received, Reason: reason, Detail: detail,
 	})
-}
-
-// Quarantine calls f with each refused message, newest first, until f returns false.
-func (s *Spool) Quarantine(f func(id uint64, m QuarantinedMessage) bool) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketQuarantine).Cursor()
-		for k, _ := c.Last(); k != nil; k, _ = c.Prev() {
-			var m QuarantinedMessage
-			if _, err := get(tx.Bucket(bucketQuarantine), k, &m); err != nil {
-				return err
-			}
-			if !f(number(k), m) {
-				return nil
-			}
-		}
-		return nil
-	})
+	return Outcome{Fate: Quarantined, Reason: reason}
 }

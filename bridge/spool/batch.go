@@ -4,6 +4,7 @@ package spool
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -29,6 +30,8 @@ type Batch struct {
 	Anchor      []byte `cbor:"5,keyasint"` // canonical bytes of the anchor
 	Transaction []byte `cbor:"6,keyasint,omitempty"`
 	Commit      Commit `cbor:"7,keyasint"`
+	// Skipped are the positions between First and Last of what was accepted and not anchored, ascending.
+	Skipped []uint64 `cbor:"8,keyasint,omitempty"`
 }
 
 // A Commit says where on the ledger an anchor stands.
@@ -39,12 +42,18 @@ type Commit struct {
 }
 
 // Size is the number of readings.
-func (b *Batch) Size() uint64 { return b.Last - b.First + 1 }
+func (b *Batch) Size() uint64 { return b.Last - b.First + 1 - uint64(len(b.Skipped)) }
+
+// index is the place of a position in the batch.
+func (b *Batch) index(position uint64) uint64 {
+	skipped, _ := slices.BinarySearch(b.Skipped, position)
+	return position - b.First - uint64(skipped)
+}
 
 // Batch returns a batch by its number.
 func (s *Spool) Batch(n uint64) (*Batch, error) {
 	var b *Batch
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+	err := s.view(func(tx *bbolt.Tx) (err error) {
 		b, err = loadBatch(tx, n)
 		return err
 	})
@@ -55,7 +64,7 @@ func (s *Spool) Batch(n uint64) (*Batch, error) {
 // Only the newest batches are unfinished, so it looks from the end.
 func (s *Spool) Oldest(states ...State) (*Batch, error) {
 	var found *Batch
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketBatches).Cursor()
 		for k, _ := c.Last(); k != nil; k, _ = c.Prev() {
 			b, err := loadBatch(tx, number(k))
@@ -82,7 +91,7 @@ func (s *Spool) Oldest(states ...State) (*Batch, error) {
 // Latest returns the batch with the highest number, or ErrNotFound.
 func (s *Spool) Latest() (*Batch, error) {
 	var b *Batch
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+	err := s.view(func(tx *bbolt.Tx) (err error) {
 		k, _ := tx.Bucket(bucketBatches).Cursor().Last()
 		if k == nil {
 			return ErrNotFound
@@ -146,7 +155,7 @@ func (s *Spool) Receipt(n uint64) error {
 }
 
 func (s *Spool) step(n uint64, f func(*bbolt.Tx, *Batch, *Books) error) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.update(func(tx *bbolt.Tx) error {
 		b, err := loadBatch(tx, n)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -90,21 +91,49 @@ func parseMissing(k, v []byte) (gap.Missing, error) {
 
 // Gaps calls f with each open gap, by device and number, until f returns false.
 func (s *Spool) Gaps(f func(Gap) bool) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketMissing).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			m, err := parseMissing(k, v)
-			if err != nil {
-				return err
-			}
-			device, err := name.Parse(string(k[:len(k)-9]))
-			if err != nil {
-				return fmt.Errorf("%w: gap at %x: %w", ErrDamaged, k, err)
-			}
-			if !f(Gap{Device: device, From: m.From, To: m.To}) {
-				return nil
-			}
+	return s.OpenGaps(func(g OpenGap) bool { return f(g.Gap) })
+}
+
+// An OpenGap is a gap and when it was found.
+type OpenGap struct {
+	Gap
+	Batch uint64 `json:"batch"` // that it was found in
+	Since int64  `json:"since"` // when that batch was anchored, ledger time, ms; 0 while it is not
+}
+
+// OpenGaps calls f with each open gap, by device and number, until f returns false.
+func (s *Spool) OpenGaps(f func(OpenGap) bool) error {
+	return s.view(func(tx *bbolt.Tx) error { return openGaps(tx, f) })
+}
+
+// GapsOf is [Spool.OpenGaps] for the file of a bridge that does not run.
+func GapsOf(path string, f func(OpenGap) bool) (err error) {
+	db, err := openFile(path, true)
+	if err != nil {
+		return err
+	}
+	s := &Spool{db: db}
+	return errors.Join(s.OpenGaps(f), db.Close())
+}
+
+func openGaps(tx *bbolt.Tx, f func(OpenGap) bool) error {
+	c := tx.Bucket(bucketMissing).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		m, err := parseMissing(k, v)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		device, err := name.Parse(string(k[:len(k)-9]))
+		if err != nil {
+			return fmt.Errorf("%w: gap at %x: %w", ErrDamaged, k, err)
+		}
+		g := OpenGap{Gap: Gap{Device: device, From: m.From, To: m.To}, Batch: m.Batch}
+		if b, err := loadBatch(tx, m.Batch); err == nil && (b.State == Committed || b.State == Receipted) {
+			g.Since = b.Commit.Time
+		}
+		if !f(g) {
+			return nil
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,7 @@ type model struct {
 	missing     map[string]map[uint64]bool // as of the last batch
 	reached     map[string]uint64          // the highest number in a batch
 	quarantined uint64                     // since the last seal
+	objected    map[uint64]bool            // by position
 }
 
 // sequenced is what a gap is found by.
@@ -50,6 +52,7 @@ func newModel(t *rapid.T, dir string, signer cose.Signer) *model {
 		path: filepath.Join(dir, "spool.db"), signer: signer,
 		content: map[string]map[uint64]string{}, position: map[string]uint64{},
 		missing: map[string]map[uint64]bool{}, reached: map[string]uint64{}, books: spool.Books{Quarantined: map[string]uint64{}},
+		objected: map[uint64]bool{},
 	}
 	m.spool = open(t, m.path)
 	return m
@@ -112,25 +115,58 @@ func (m *model) Append(t *rapid.T) {
 	require.Equal(t, want, append([]spool.Outcome(nil), got...))
 }
 
-// Seal seals, unless the batch before is unfinished or nothing is pending.
+// through is the position up to which all is in a batch or withdrawn.
+func (m *model) through() uint64 { return m.books.Sealed + uint64(len(m.objected)) }
+
+// Seal seals, unless the batch before is unfinished or nothing is pending. Some readings are objected to.
 func (m *model) Seal(t *rapid.T) {
 	limit := rapid.Uint64Range(1, 8).Draw(t, "limit")
-	b, err := m.spool.Seal(limit)
-	last := m.latest()
-	switch {
-	case m.books.Accepted == m.books.Sealed:
+	selection, err := m.spool.Select(spool.Limit{Readings: limit})
+	if m.books.Accepted == m.through() {
 		require.ErrorIs(t, err, spool.ErrNotFound)
-		return
-	case last != nil && last.State != spool.Committed && last.State != spool.Receipted:
-		require.ErrorIs(t, err, spool.ErrState)
 		return
 	}
 	require.NoError(t, err)
-	require.Equal(t, m.books.Sealed+1, b.First)
-	require.Equal(t, min(m.books.Accepted, m.books.Sealed+limit), b.Last)
+	first, end := m.through()+1, min(m.books.Accepted, m.through()+limit)
+	require.Len(t, selection.Candidates(), int(end-first+1))
+	var objections []uint64
+	for i, c := range selection.Candidates() {
+		require.Equal(t, first+uint64(i), c.Position)
+		require.Equal(t, device(m.sequence[c.Position-1].device), c.Device)
+		if rapid.IntRange(0, 4).Draw(t, "objection") == 0 {
+			selection.Object(c.Position, "device_revoked", "its owner said so")
+			objections = append(objections, c.Position)
+		}
+	}
+	b, err := m.spool.SealSelection(selection)
+	last := m.latest()
+	if last != nil && last.State != spool.Committed && last.State != spool.Receipted {
+		require.ErrorIs(t, err, spool.ErrState)
+		return
+	}
+	for _, p := range objections {
+		m.withdraw(p)
+	}
+	if end-first+1 == uint64(len(objections)) {
+		require.ErrorIs(t, err, spool.ErrNotFound)
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, first, b.First)
+	require.Equal(t, end, b.Last)
+	require.Equal(t, objections, b.Skipped)
 	m.checkAnchor(t, b, last)
 	m.batches = append(m.batches, *b)
-	m.books.Batches, m.books.Sealed, m.quarantined = b.Number, b.Last, 0
+	m.books.Batches, m.quarantined = b.Number, 0
+	m.books.Sealed += b.Size()
+}
+
+// withdraw forgets a reading that was accepted.
+func (m *model) withdraw(position uint64) {
+	r := m.sequence[position-1]
+	delete(m.content[r.device], r.number)
+	m.objected[position] = true
+	m.quarantined++
 }
 
 func (m *model) checkAnchor(t *rapid.T, b, last *spool.Batch) {
@@ -138,6 +174,9 @@ func (m *model) checkAnchor(t *rapid.T, b, last *spool.Batch) {
 	require.NoError(t, err)
 	var leaves []merkle.Hash
 	for p := b.First; p <= b.Last; p++ {
+		if m.objected[p] {
+			continue
+		}
 		leaves = append(leaves, merkle.LeafHash(m.readings[p-1]))
 	}
 	require.Equal(t, merkle.New(leaves).Root().String(), a.Root)
@@ -156,7 +195,10 @@ func (m *model) checkAnchor(t *rapid.T, b, last *spool.Batch) {
 // gaps is how many numbers the batch skipped that did not come later in it, and notes all that miss.
 func (m *model) gaps(b *spool.Batch) int {
 	found := map[sequenced]bool{}
-	for _, r := range m.sequence[b.First-1 : b.Last] {
+	for i, r := range m.sequence[b.First-1 : b.Last] {
+		if m.objected[b.First+uint64(i)] {
+			continue
+		}
 		for skipped := m.reached[r.device] + 1; skipped < r.number; skipped++ {
 			found[sequenced{r.device, skipped}], m.missing[r.device][skipped] = true, true
 		}
@@ -241,7 +283,12 @@ func (m *model) Check(t *rapid.T) {
 	require.NoError(t, err)
 	require.True(t, got.Balance(), "%+v", got)
 	require.Equal(t, want.QuarantinedTotal(), got.QuarantinedTotal())
-	want.Quarantined, got.Quarantined = nil, nil
+	require.EqualValues(t, len(m.objected), got.WithdrawnTotal())
+	require.Equal(t, want.Accepted-want.Anchored-uint64(len(m.objected)), got.Pending())
+	totals, err := m.spool.Quarantine().Totals()
+	require.NoError(t, err)
+	require.LessOrEqual(t, totals.Accepted, uint64(len(m.objected)), "one copy of each")
+	want.Quarantined, got.Quarantined, got.Withdrawn = nil, nil, nil
 	require.Equal(t, want, got)
 	m.checkGaps(t)
 	m.checkSnapshot(t, got)
@@ -258,13 +305,18 @@ func (m *model) checkSnapshot(t *rapid.T, books spool.Books) {
 	require.NoError(t, err)
 	require.Positive(t, got.Bytes)
 	want := spool.Snapshot{Books: books, InFlight: map[spool.State]uint64{}, Bytes: got.Bytes}
-	if m.books.Accepted > m.books.Sealed {
-		want.OldestPending = m.received[m.books.Sealed]
+	if m.books.Accepted > m.through() {
+		want.OldestPending = m.received[m.through()]
 	}
 	for _, b := range m.batches {
 		switch b.State {
 		case spool.Sealed, spool.Prepared:
-			want.OldestPending = slices.Min(m.received[b.First-1 : b.Last])
+			want.OldestPending = math.MaxInt64
+			for p := b.First; p <= b.Last; p++ {
+				if !m.objected[p] {
+					want.OldestPending = min(want.OldestPending, m.received[p-1])
+				}
+			}
 		default:
 			want.LastAnchor, want.LastAnchored = b.Number, b.Commit.Time
 		}
@@ -272,7 +324,7 @@ func (m *model) checkSnapshot(t *rapid.T, books spool.Books) {
 			want.InFlight[b.State]++
 		}
 	}
-	got.Quarantined = nil
+	got.Quarantined, got.Withdrawn = nil, nil
 	require.Equal(t, want, got)
 }
 
@@ -299,11 +351,17 @@ func (m *model) checkPlaces(t *rapid.T) {
 			b, index, err := m.spool.Find(device(id), seq)
 			require.NoError(t, err)
 			position := m.position[fmt.Sprint(id, " ", seq)]
-			if position > m.books.Sealed {
+			if position > m.through() {
 				require.Nil(t, b)
 				continue
 			}
-			require.Equal(t, position, b.First+index)
+			before := uint64(0)
+			for p := b.First; p < position; p++ {
+				if !m.objected[p] {
+					before++
+				}
+			}
+			require.Equal(t, before, index)
 		}
 	}
 }

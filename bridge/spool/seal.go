@@ -3,61 +3,114 @@
 package spool
 
 import (
-	"bytes"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/anchorline/anchorline/bridge/gap"
 	"github.com/anchorline/anchorline/chaincode/record"
-	"github.com/anchorline/anchorline/reading"
 	"github.com/anchorline/anchorline/reading/merkle"
 	"github.com/anchorline/anchorline/reading/name"
 )
 
-// A Row is one stored reading.
-type Row struct {
-	Received int64  // bridge clock, ms
-	Reading  []byte // the leaf, exactly as received
+// Seal makes the oldest pending readings, at most limit, the next batch of the stream and returns it, or
+// ErrNotFound when none is pending. It asks nobody whether they are still good: see [Spool.Select].
+func (s *Spool) Seal(limit uint64) (*Batch, error) {
+	sel, err := s.Select(Limit{Readings: limit})
+	if err != nil {
+		return nil, err
+	}
+	return s.SealSelection(sel)
 }
 
-// Seal makes the oldest pending readings, at most limit, the next batch of the stream and
-// returns it, or ErrNotFound when none is pending. The batch before it must be committed: its
-// anchor's hash goes into this one.
-func (s *Spool) Seal(limit uint64) (*Batch, error) {
+// SealSelection makes a selection the next batch of the stream and returns it. What was objected to, and
+// what is not what was stored, goes to the quarantine instead; when nothing else is in the selection no
+// batch is made, and ErrNotFound is returned. The batch before it must be committed: its anchor's hash
+// goes into this one.
+func (s *Spool) SealSelection(sel *Selection) (*Batch, error) {
 	var b *Batch
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
 		w, err := newWriter(tx)
 		if err != nil {
 			return err
 		}
-		if w.books.Accepted == w.books.Sealed {
-			return ErrNotFound
+		if sel.first != w.books.through()+1 || sel.last > w.books.Accepted {
+			return fmt.Errorf("%w: positions %d to %d are not the next ones", ErrState, sel.first, sel.last)
 		}
 		previous, err := previousHash(tx, w.books.Batches)
 		if err != nil {
 			return err
 		}
-		b = &Batch{
-			Number: w.books.Batches + 1, State: Sealed,
-			First: w.books.Sealed + 1, Last: min(w.books.Accepted, w.books.Sealed+limit),
-		}
-		if b.Anchor, err = s.anchor(w, b, previous); err != nil {
+		if b, err = s.seal(w, sel, previous); err != nil {
 			return err
 		}
-		w.books.Batches, w.books.Sealed, w.since = b.Number, b.Last, since{}
-		if err := tx.Bucket(bucketRanges).Put(key(b.Last), key(b.Number)); err != nil {
-			return err
-		}
-		if err := put(tx.Bucket(bucketBatches), key(b.Number), b); err != nil {
+		if err := s.quarantine.Put(w.refused); err != nil {
 			return err
 		}
 		return w.finish()
 	})
+	if err == nil && b == nil {
+		err = fmt.Errorf("%w: no reading of the selection is good any more", ErrNotFound)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// seal writes the batch of what is good, if there is any.
+func (s *Spool) seal(w *writer, sel *Selection, previous [32]byte) (*Batch, error) {
+	b := &Batch{Number: w.books.Batches + 1, State: Sealed, First: sel.first, Last: sel.last}
+	content, err := s.examine(w, sel, b)
+	if err != nil {
+		return nil, err
+	}
+	if b.Size() == 0 {
+		return nil, nil
+	}
+	if b.Anchor, err = s.anchor(w, b, content, previous); err != nil {
+		return nil, err
+	}
+	w.books.Batches, w.since = b.Number, since{}
+	w.books.Sealed += b.Size()
+	if err := w.tx.Bucket(bucketRanges).Put(key(b.Last), key(b.Number)); err != nil {
+		return nil, err
+	}
+	return b, put(w.tx.Bucket(bucketBatches), key(b.Number), b)
+}
+
+// content is what an anchor says of a batch's readings.
+type content struct {
+	leaves         []merkle.Hash
+	bridge, device span
+	gaps           *gap.Counter
+}
+
+// examine goes through the selection: what is good goes into the content, the rest out of the spool.
+func (s *Spool) examine(w *writer, sel *Selection, b *Batch) (*content, error) {
+	c := &content{gaps: gap.NewCounter(tracked{w.tx}, b.Number)}
+	for p := sel.first; p <= sel.last; p++ {
+		v := w.tx.Bucket(bucketReadings).Get(key(p))
+		r, damage := parseReading(p, v)
+		o, objected := sel.objections[p]
+		if damage != nil {
+			o, objected = objection{ReasonDamaged, damage.Error()}, true
+		}
+		if objected {
+			if err := w.withdraw(p, v, r, o); err != nil {
+				return nil, err
+			}
+			b.Skipped = append(b.Skipped, p)
+			continue
+		}
+		c.leaves = append(c.leaves, merkle.LeafHash(r.Bytes()))
+		c.bridge.include(int64(number(v)))
+		c.device.include(r.Claims().Time)
+		if err := c.gaps.Add(r.Claims().Device, r.Claims().Sequence); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // previousHash is the anchor hash of batch n, which must be committed; of none, zeros.
@@ -79,62 +132,18 @@ func previousHash(tx *bbolt.Tx, n uint64) ([32]byte, error) {
 	return a.Hash()
 }
 
-// anchor computes what the ledger will hold of the batch, and notes which numbers its devices skipped.
-func (s *Spool) anchor(w *writer, b *Batch, previous [32]byte) ([]byte, error) {
-	rows, err := loadRows(w.tx, b)
-	if err != nil {
-		return nil, err
-	}
-	leaves := make([]merkle.Hash, len(rows))
-	var bridge, device span
-	gaps := gap.NewCounter(tracked{w.tx}, b.Number)
-	for i, r := range rows {
-		parsed, err := reading.Parse(r.Reading)
-		if err != nil {
-			return nil, fmt.Errorf("%w: reading at position %d: %w", ErrDamaged, b.First+uint64(i), err)
-		}
-		leaves[i] = merkle.LeafHash(r.Reading)
-		bridge.include(r.Received)
-		device.include(parsed.Claims().Time)
-		if err := gaps.Add(parsed.Claims().Device, parsed.Claims().Sequence); err != nil {
-			return nil, err
-		}
-	}
-	w.books.Gaps = gaps.Open(w.books.Gaps)
+// anchor is what the ledger will hold of the batch.
+func (s *Spool) anchor(w *writer, b *Batch, c *content, previous [32]byte) ([]byte, error) {
+	w.books.Gaps = c.gaps.Open(w.books.Gaps)
 	a := record.Anchor{
 		Type: record.AnchorType, Version: record.Version,
 		Stream: s.stream, Number: b.Number, Previous: merkle.Hash(previous).String(),
-		Root: merkle.New(leaves).Root().String(), Size: b.Size(),
-		BridgeTime: bridge.Span, DeviceTime: device.Span,
+		Root: merkle.New(c.leaves).Root().String(), Size: b.Size(),
+		BridgeTime: c.bridge.Span, DeviceTime: c.device.Span,
 		Counts: map[string]uint64{record.DeviceSigned: b.Size()},
-		Gaps:   gaps.Gaps(), Quarantined: w.since.Quarantined,
+		Gaps:   c.gaps.Gaps(), Quarantined: w.since.Quarantined,
 	}
 	return a.Encode()
-}
-
-// Rows returns the readings of a batch, in order, as long as it is only sealed.
-func (s *Spool) Rows(b *Batch) ([]Row, error) {
-	var rows []Row
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		rows, err = loadRows(tx, b)
-		return err
-	})
-	return rows, err
-}
-
-func loadRows(tx *bbolt.Tx, b *Batch) ([]Row, error) {
-	var rows []Row
-	c := tx.Bucket(bucketReadings).Cursor()
-	for k, v := c.Seek(key(b.First)); k != nil && number(k) <= b.Last; k, v = c.Next() {
-		if len(v) < 8 {
-			return nil, fmt.Errorf("%w: reading at position %d has %d bytes", ErrDamaged, number(k), len(v))
-		}
-		rows = append(rows, Row{Received: int64(number(v)), Reading: bytes.Clone(v[8:])})
-	}
-	if uint64(len(rows)) != b.Size() {
-		return nil, fmt.Errorf("%w: batch %d has %d of its %d readings", ErrDamaged, b.Number, len(rows), b.Size())
-	}
-	return rows, nil
 }
 
 // Find says where a reading is: its batch and its index there. ErrNotFound means that it was
@@ -142,7 +151,7 @@ func loadRows(tx *bbolt.Tx, b *Batch) ([]Row, error) {
 func (s *Spool) Find(device name.Name, sequence uint64) (*Batch, uint64, error) {
 	var b *Batch
 	var index uint64
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		v := tx.Bucket(bucketSeen).Get(deviceKey(device, sequence))
 		if v == nil {
 			return fmt.Errorf("%w: device %s sequence number %d", ErrNotFound, device, sequence)
@@ -165,7 +174,7 @@ func (s *Spool) Find(device name.Name, sequence uint64) (*Batch, uint64, error) 
 		if position < b.First || position > b.Last {
 			return fmt.Errorf("%w: position %d is not in batch %d", ErrDamaged, position, b.Number)
 		}
-		index = position - b.First
+		index = b.index(position)
 		return nil
 	})
 	return b, index, err

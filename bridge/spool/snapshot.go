@@ -23,7 +23,7 @@ type Snapshot struct {
 // Snapshot returns the present state. It reads no more than the batches that are not receipted yet.
 func (s *Spool) Snapshot() (Snapshot, error) {
 	snap := Snapshot{InFlight: map[State]uint64{}}
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+	err := s.view(func(tx *bbolt.Tx) (err error) {
 		snap.Bytes = tx.Size()
 		if snap.Books, err = loadBooks(tx); err != nil {
 			return err
@@ -73,12 +73,9 @@ func oldestPending(tx *bbolt.Tx, books Books, uncommitted *Batch) (int64, error)
 		}
 		return a.BridgeTime.First, nil
 	}
-	if books.Accepted == books.Sealed {
+	k, row := tx.Bucket(bucketReadings).Cursor().Seek(key(books.through() + 1))
+	if k == nil || len(row) < rowHead { // a damaged one is set aside when it is sealed
 		return 0, nil
-	}
-	row := tx.Bucket(bucketReadings).Get(key(books.Sealed + 1))
-	if len(row) < 8 {
-		return 0, fmt.Errorf("%w: reading at position %d has %d bytes", ErrDamaged, books.Sealed+1, len(row))
 	}
 	return int64(number(row)), nil
 }

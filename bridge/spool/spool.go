@@ -15,13 +15,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/anchorline/anchorline/bridge/quarantine"
 	"github.com/anchorline/anchorline/internal/durable"
 	"github.com/anchorline/anchorline/reading/name"
 )
@@ -34,43 +37,51 @@ var ErrNotFound = errors.New("spool: not found")
 var ErrState = errors.New("spool: batch in the wrong state")
 
 // ErrDamaged is returned when the file does not hold what was written to it.
-var ErrDamaged = errors.New("spool: file is damaged; restore it from a backup")
+var ErrDamaged = errors.New("spool: file is damaged; stop the bridge, see what is wrong (anchorline bridge check), and save what can be saved (anchorline bridge salvage)")
 
 // Buckets and what they hold. Integers in keys are big-endian, so that order is numeric.
 var (
-	bucketMeta       = []byte("meta")       // "books" → Books, "since" → since
-	bucketReadings   = []byte("readings")   // position → received ms, reading bytes; until archived
-	bucketSeen       = []byte("seen")       // device's name 0x00 sequence → content hash, position
-	bucketDevices    = []byte("devices")    // device's name → highest sequence in a batch
-	bucketMissing    = []byte("missing")    // device's name 0x00 from → to, batch, jump: numbers in no batch
-	bucketQuarantine = []byte("quarantine") // id → Quarantined
-	bucketBatches    = []byte("batches")    // number → Batch
-	bucketRanges     = []byte("ranges")     // last position of a batch → number
+	bucketMeta     = []byte("meta")     // "books" → Books, "since" → since
+	bucketReadings = []byte("readings") // position → received ms, SHA-256, reading bytes; until archived
+	bucketSeen     = []byte("seen")     // device's name 0x00 sequence → content hash, position
+	bucketDevices  = []byte("devices")  // device's name → highest sequence in a batch
+	bucketMissing  = []byte("missing")  // device's name 0x00 from → to, batch, jump: numbers in no batch
+	bucketBatches  = []byte("batches")  // number → Batch
+	bucketRanges   = []byte("ranges")   // last position of a batch → number
 )
+
+var keyStream = []byte("stream")
+
+func buckets() [][]byte {
+	return [][]byte{bucketMeta, bucketReadings, bucketSeen, bucketDevices, bucketMissing, bucketBatches, bucketRanges}
+}
 
 // A Spool is one bbolt file. Its methods may be called concurrently; writes are serialised.
 type Spool struct {
-	db     *bbolt.DB
-	stream name.Name
+	db         *bbolt.DB
+	stream     name.Name
+	quarantine *quarantine.Store
 }
 
-// Open opens or creates the spool at path for the named stream. One process at a time can have
-// it open.
+// quarantineFile is beside the spool's.
+const quarantineFile = "quarantine.db"
+
+// Open opens or creates the spool at path for the named stream, and the quarantine beside it. One process
+// at a time can have it open.
 func Open(path string, stream name.Name) (*Spool, error) {
 	if err := stream.Validate(); err != nil {
 		return nil, fmt.Errorf("spool: stream: %w", err)
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("spool: %s is in use by another process; stop that bridge first", path)
-	}
+	db, err := openFile(path, false)
 	if err != nil {
-		return nil, fmt.Errorf("spool: open %s: %w", path, err)
+		return nil, err
 	}
 	s := &Spool{db: db, stream: stream}
-	err = db.Update(s.prepare)
-	if err == nil { // a new file must be there after a power cut
+	if err = s.update(s.prepare); err == nil { // a new file must be there after a power cut
 		err = durable.SyncDir(filepath.Dir(path))
+	}
+	if err == nil {
+		s.quarantine, err = quarantine.Open(filepath.Join(filepath.Dir(path), quarantineFile))
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -78,20 +89,52 @@ func Open(path string, stream name.Name) (*Spool, error) {
 	return s, nil
 }
 
+func openFile(path string, readOnly bool) (db *bbolt.DB, err error) {
+	defer explain(&err)
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly})
+	if err == nil {
+		return db, nil
+	}
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("spool: %s is in use by another process; stop that bridge first", path)
+	}
+	if system := new(fs.PathError); errors.As(err, &system) || errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("spool: open %s: %w", path, err)
+	}
+	return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+}
+
+// explain turns a panic of bbolt, which is how it reports a broken page, and a fault of the memory that the
+// file is mapped to, which is how the kernel reports a sector that cannot be read, into an error.
+func explain(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%w: %v", ErrDamaged, p)
+	}
+}
+
+func (s *Spool) update(f func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer explain(&err)
+	return s.db.Update(f)
+}
+
+func (s *Spool) view(f func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer explain(&err)
+	return s.db.View(f)
+}
+
 // prepare creates the buckets and ties the file to its stream: a spool opened under another
 // stream's name would continue the wrong chain.
 func (s *Spool) prepare(tx *bbolt.Tx) error {
-	for _, bucket := range [][]byte{
-		bucketMeta, bucketReadings, bucketSeen, bucketDevices, bucketMissing,
-		bucketQuarantine, bucketBatches, bucketRanges,
-	} {
+	for _, bucket := range buckets() {
 		if _, err := tx.CreateBucketIfNotExists(bucket); err != nil {
 			return fmt.Errorf("spool: create bucket %s: %w", bucket, err)
 		}
 	}
-	meta, key := tx.Bucket(bucketMeta), []byte("stream")
-	if have := meta.Get(key); have == nil {
-		return meta.Put(key, []byte(s.stream.String()))
+	meta := tx.Bucket(bucketMeta)
+	if have := meta.Get(keyStream); have == nil {
+		return meta.Put(keyStream, []byte(s.stream.String()))
 	} else if string(have) != s.stream.String() {
 		return fmt.Errorf("spool: %s belongs to stream %s, not %s: set the stream's name back, or use another data folder",
 			s.db.Path(), have, s.stream)
@@ -99,8 +142,11 @@ func (s *Spool) prepare(tx *bbolt.Tx) error {
 	return nil
 }
 
-// Close closes the file.
-func (s *Spool) Close() error { return s.db.Close() }
+// Quarantine is where refused messages are kept, and readings that were withdrawn.
+func (s *Spool) Quarantine() *quarantine.Store { return s.quarantine }
+
+// Close closes the files.
+func (s *Spool) Close() error { return errors.Join(s.db.Close(), s.quarantine.Close()) }
 
 func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 

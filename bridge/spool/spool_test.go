@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/bridge/gap"
+	"github.com/anchorline/anchorline/bridge/quarantine"
 	"github.com/anchorline/anchorline/bridge/spool"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
@@ -56,28 +57,26 @@ func TestASequenceNumberUsedForAnotherContentIsAReplay(t *testing.T) {
 	out, err := s.Append([]spool.Item{item(t, key, "d", 1, "second")})
 	require.NoError(t, err)
 	require.Equal(t, spool.Outcome{Fate: spool.Quarantined, Reason: spool.ReasonReplay}, out[0])
-	var kept []spool.QuarantinedMessage
-	require.NoError(t, s.Quarantine(func(_ uint64, m spool.QuarantinedMessage) bool { kept = append(kept, m); return true }))
+	kept, err := s.Quarantine().List(quarantine.Filter{})
+	require.NoError(t, err)
 	require.Len(t, kept, 1)
 	require.Contains(t, kept[0].Detail, "device Org1MSP/d already used sequence number 1")
 }
 
-func TestARefusedMessageIsKeptWithItsReasonAndTheHashOfAllOfIt(t *testing.T) {
-	s := opened(t)
-	large := bytes.Repeat([]byte{1}, spool.MaxQuarantined+5)
-	_, err := s.Append([]spool.Item{refused("malformed", []byte("garbage")), refused("oversized", large)})
+func TestARefusedMessageIsKeptWithItsReasonOverARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spool.db")
+	s := open(t, path)
+	_, err := s.Append([]spool.Item{refused("malformed", []byte("garbage"))})
 	require.NoError(t, err)
-	var kept []spool.QuarantinedMessage
-	require.NoError(t, s.Quarantine(func(_ uint64, m spool.QuarantinedMessage) bool { kept = append(kept, m); return true }))
-	require.Len(t, kept, 2, "newest first")
-	require.Equal(t, "oversized", kept[0].Reason)
-	require.Equal(t, len(large), kept[0].Size)
-	require.Len(t, kept[0].Payload, spool.MaxQuarantined)
-	require.Equal(t, []byte("garbage"), kept[1].Payload)
-	require.Equal(t, "because malformed", kept[1].Detail)
-	var first int
-	require.NoError(t, s.Quarantine(func(uint64, spool.QuarantinedMessage) bool { first++; return false }))
-	require.Equal(t, 1, first, "false ends the list")
+	require.NoError(t, s.Close())
+	s = open(t, path)
+	defer s.Close()
+	kept, err := s.Quarantine().Get(1)
+	require.NoError(t, err)
+	require.Equal(t, "malformed", kept.Reason)
+	require.Equal(t, []byte("garbage"), kept.Payload)
+	require.Equal(t, "because malformed", kept.Detail)
+	require.False(t, kept.Accepted)
 }
 
 func TestAnAnchorSaysWhatTheBatchHolds(t *testing.T) {

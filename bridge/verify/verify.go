@@ -19,6 +19,7 @@ import (
 	"github.com/anchorline/anchorline/chaincode/standing"
 	"github.com/anchorline/anchorline/internal/mqtt"
 	"github.com/anchorline/anchorline/reading"
+	"github.com/anchorline/anchorline/reading/cose"
 	"github.com/anchorline/anchorline/reading/name"
 )
 
@@ -36,6 +37,7 @@ const (
 	ReasonDeviceSuspended   = "device_suspended"   // its owner suspended it
 	ReasonDeviceRevoked     = "device_revoked"     // its owner revoked it
 	ReasonDeviceTransferred = "device_transferred" // another organisation has it, under another name
+	ReasonUndecided         = "undecided"          // the ledger was away, and the device not among those known before
 )
 
 // A Registry knows the devices. Device returns ErrUnknown for one that is not registered, and
@@ -66,8 +68,26 @@ func New(registry Registry, now func() time.Time) *Checker {
 }
 
 // Forget drops what is cached of a device, after a change on the ledger; the zero name drops
-// everything.
+// everything. What was known last still stands in while the registry does not answer.
 func (c *Checker) Forget(device name.Name) { c.devices.forget(device) }
+
+// SetGrace says how long the last known word on a device counts after the registry began not to answer.
+// Without it not at all. Call it before the first Check.
+func (c *Checker) SetGrace(d time.Duration) { c.devices.grace = d }
+
+// Standing says whether a device's key is still good by the registry's present word: an empty reason, or
+// one of this package and a sentence. An error means that it cannot be told now.
+func (c *Checker) Standing(ctx context.Context, device name.Name, key cose.KeyID) (reason, detail string, err error) {
+	d, err := c.devices.get(ctx, device, true)
+	if errors.Is(err, ErrUnknown) {
+		return ReasonUnknownDevice, fmt.Sprintf("device %s is not registered any more", device), nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("verify: device %s: %w", device, err)
+	}
+	reason, detail = c.standing(d, device, key)
+	return reason, detail, nil
+}
 
 // Check judges one message.
 func (c *Checker) Check(ctx context.Context, topic string, payload []byte) (Verdict, error) {
@@ -79,11 +99,16 @@ func (c *Checker) Check(ctx context.Context, topic string, payload []byte) (Verd
 	if published, ok := mqtt.DeviceOfReadings(topic); !ok || published != device {
 		return refuse(ReasonTopic, "a reading of device %s belongs on topic %s", device, mqtt.ReadingsTopic(device)), nil
 	}
-	d, err := c.devices.get(ctx, device)
-	if errors.Is(err, ErrUnknown) {
+	d, err := c.devices.get(ctx, device, false)
+	switch {
+	case errors.Is(err, ErrUnknown):
 		return refuse(ReasonUnknownDevice, "device %s is not registered: register it (anchorline device register)", device), nil
-	}
-	if err != nil {
+	case errors.Is(err, errTooMany):
+		return refuse(ReasonUnknownDevice, "device %s was not registered when all devices were listed, and too many unknown ones came at once to ask again: "+
+			"if it was registered since, let it send again", device), nil
+	case errors.Is(err, errUndecided):
+		return refuse(ReasonUndecided, "device %s was not registered when the ledger answered last; this is judged again when it answers", device), nil
+	case err != nil:
 		return Verdict{}, fmt.Errorf("verify: device %s: %w", device, err)
 	}
 	return c.judge(r, d), nil
@@ -99,18 +124,26 @@ func (c *Checker) judge(r *reading.Reading, d *known) Verdict {
 	if err := r.Verify(key); err != nil {
 		return refuse(ReasonSignature, "device %s, sequence number %d: %v", device, r.Claims().Sequence, err)
 	}
-	if !slices.Contains(record.Statuses(), d.record.Status) {
-		return refuse(ReasonDeviceSuspended, "device %s has status %q, which this bridge does not know", device, d.record.Status)
+	if reason, detail := c.standing(d, device, r.KeyID()); reason != "" {
+		return Verdict{Reason: reason, Detail: detail}
 	}
-	verdict := standing.DeviceNow(d.record, r.KeyID().String(), c.now().UnixMilli())
+	return Verdict{Reading: r}
+}
+
+// standing is an empty reason, or why the key of a device is worth nothing now.
+func (c *Checker) standing(d *known, device name.Name, key cose.KeyID) (reason, detail string) {
+	if !slices.Contains(record.Statuses(), d.record.Status) {
+		return ReasonDeviceSuspended, fmt.Sprintf("device %s has status %q, which this bridge does not know", device, d.record.Status)
+	}
+	verdict := standing.DeviceNow(d.record, key.String(), c.now().UnixMilli())
 	switch {
 	case verdict.Trusted():
-		return Verdict{Reading: r}
+		return "", ""
 	case verdict.Stood():
-		return refuse(ReasonKeyReplaced, "%s said that key %s of device %s must not be trusted: %s",
-			verdict.Repudiated.By, r.KeyID(), device, verdict.Repudiated.Reason)
+		return ReasonKeyReplaced, fmt.Sprintf("%s said that key %s of device %s must not be trusted: %s",
+			verdict.Repudiated.By, key, device, verdict.Repudiated.Reason)
 	default:
-		return refuse(standingReason(verdict.Reason), "%s", verdict.Detail)
+		return standingReason(verdict.Reason), verdict.Detail
 	}
 }
 

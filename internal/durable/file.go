@@ -7,8 +7,10 @@
 package durable
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -16,7 +18,15 @@ import (
 // WriteFile writes data to path so that a crash leaves either the old file or the new one,
 // never a mixture: it writes a temporary file beside it, syncs that, renames it over path and
 // syncs the folder. The folder must exist.
-func WriteFile(path string, data []byte, mode os.FileMode) (err error) {
+func WriteFile(path string, data []byte, mode os.FileMode) error {
+	return WriteStream(path, mode, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteStream is WriteFile for what is too large to be in memory at once: write writes it.
+func WriteStream(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".tmp-"+filepath.Base(path)+"-*")
 	if err != nil {
@@ -27,7 +37,8 @@ func WriteFile(path string, data []byte, mode os.FileMode) (err error) {
 			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
+	buffered := bufio.NewWriterSize(f, 1<<16)
+	if err = errors.Join(write(buffered), buffered.Flush()); err != nil {
 		return fmt.Errorf("durable: write %s: %w", path, err)
 	}
 	if err = f.Chmod(mode); err != nil {
