@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/anchorline/anchorline/audit/fabric"
+	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/chaincode/standing"
 )
@@ -84,11 +85,42 @@ func (v *Verifier) readAnswer(envelope []byte) signedAnswer {
 	if err == nil && said.Ledger != v.Trust().Ledger {
 		err = fmt.Errorf("it is of ledger %s, trusted is %s", said.Ledger, v.Trust().Ledger)
 	}
+	if err == nil {
+		err = answers(t.Args, said)
+	}
 	if err != nil {
 		return signedAnswer{failed: AttestedAnswer, err: err}
 	}
 	organisations, faults := t.VerifyEndorsements(v.trust)
 	return signedAnswer{answer: answer{transaction: t, organisations: organisations, said: said}, faults: faults}
+}
+
+// answers checks that an answer is to the question that was asked.
+func answers(args [][]byte, said record.Attestation) error {
+	if len(args) != 1 {
+		return fmt.Errorf("the question has %d arguments, not 1", len(args))
+	}
+	var asked call.AttestRequest
+	if err := record.Decode(args[0], &asked); err != nil {
+		return fmt.Errorf("the question: %w", err)
+	}
+	switch stream := said.Stream.Name(); {
+	case said.Nonce != asked.Nonce:
+		return errors.New("it holds another nonce than the question")
+	case stream != asked.Stream:
+		return fmt.Errorf("it is of stream %s, the question of %s", stream, asked.Stream)
+	}
+	for _, e := range said.Anchors {
+		if n := e.Anchor.Number; n < asked.From || n > asked.To {
+			return fmt.Errorf("it holds batch %d, for which nobody asked", n)
+		}
+	}
+	for _, d := range said.Devices {
+		if !slices.Contains(asked.Devices, d.Name()) {
+			return fmt.Errorf("it holds device %s, for which nobody asked", d.Name())
+		}
+	}
+	return nil
 }
 
 // calls checks that a transaction is a successful call of a function of the trusted chaincode.

@@ -150,6 +150,10 @@ func (c *Completeness) twice(a, b *Report, fault func(string, ...any)) {
 
 // holes finds the numbers of the range that no proven reading has.
 func (c *Completeness) holes(q Range, good []*Report) {
+	if q.Numbers.From == 0 || q.Numbers.To < q.Numbers.From {
+		c.Completeness = Finding{Answer: CannotTell, Detail: fmt.Sprintf("%d to %d is no range of sequence numbers: they begin at 1", q.Numbers.From, q.Numbers.To)}
+		return
+	}
 	next := q.Numbers.From
 	for _, r := range good {
 		switch {
@@ -192,8 +196,11 @@ func (c *Completeness) coverage(q Range, good []*Report) {
 	}
 	for i := 1; i < len(good); i++ {
 		before, after := good[i-1], good[i]
-		if after.Clocks.Device-before.Clocks.Device > q.ReportingPeriod {
+		switch long := after.Clocks.Device-before.Clocks.Device > q.ReportingPeriod; {
+		case long && after.Sequence == before.Sequence+1:
 			c.Silences = append(c.Silences, Silence{After: before.Sequence, From: before.Clocks.Device, Until: after.Clocks.Device})
+		case long: // the device numbered readings in between, and may have spoken
+			c.Coverage.Faults = append(c.Coverage.Faults, fmt.Sprintf("readings between %d and %d are missing", before.Sequence, after.Sequence))
 		}
 		if after.Clocks.Device < before.Clocks.Device {
 			c.Coverage.Faults = append(c.Coverage.Faults, fmt.Sprintf("the device's clock ran backwards from reading %d to %d", before.Sequence, after.Sequence))

@@ -40,8 +40,7 @@ func (j *judgement) transaction() {
 // blocks verifies every block and returns the anchor's transaction from the one that holds it.
 func (j *judgement) blocks() (*fabric.Transaction, error) {
 	ids := []ID{OrderedBlock, OrderedSignatures}
-	var found *fabric.Transaction
-	var fault error
+	var first *heldIn
 	for _, data := range j.evidence.Blocks {
 		b := j.v.blocks.get(data, j.v.readBlock)
 		if b.err != nil {
@@ -56,15 +55,37 @@ func (j *judgement) blocks() (*fabric.Transaction, error) {
 		if errors.Is(err, fabric.ErrNoTransaction) {
 			continue
 		}
-		found, fault = t, err
-		j.r.OrderedBy = append([]string{}, b.signers...)
-		j.ordered(b.block, index, b.signers)
+		h := &heldIn{signedBlock: b, index: index, transaction: t, fault: err}
+		if first != nil && first.at() == h.at() && !bytes.Equal(first.envelope(), h.envelope()) {
+			j.r.fail(OrderedBlock, "two blocks %d hold different transactions at index %d", b.block.Number, index)
+		}
+		if first == nil || h.at().Before(first.at()) {
+			first = h
+		}
 	}
-	if found == nil && fault == nil {
+	if first == nil {
 		j.r.skip(ids, "no block with the anchor's transaction is there")
+		return nil, nil
 	}
-	return found, fault
+	j.r.OrderedBy = append([]string{}, first.signers...)
+	j.ordered(first.block, first.index, first.signers)
+	return first.transaction, first.fault
 }
+
+// heldIn is a block that holds the anchor's transaction. Of several the earliest counts: in a later one
+// it was ordered again.
+type heldIn struct {
+	signedBlock
+	index       int
+	transaction *fabric.Transaction
+	fault       error
+}
+
+func (h *heldIn) at() standing.Position {
+	return standing.Position{Block: h.block.Number, Index: uint64(h.index)}
+}
+
+func (h *heldIn) envelope() []byte { return h.block.Entries[h.index].Envelope }
 
 // readBlock reads a block and verifies who signed it. The block is there unless its data is wrong.
 func (v *Verifier) readBlock(data []byte) signedBlock {

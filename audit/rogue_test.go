@@ -131,6 +131,18 @@ func TestATransactionThatIsOrderedAgainIsNotLaterForThat(t *testing.T) {
 	requireFailed(t, s.verify(s.statement(b, e)), audit.OrderedBlock, "the attestations place it")
 }
 
+func TestTheEarliestBlockThatHoldsTheTransactionCounts(t *testing.T) {
+	s := plain(t)
+	b := s.anchor()
+	first, again := s.Block(b.Block), s.Block(s.anchor().Block)
+	again.Envelopes = append(again.Envelopes, b.Call.Envelope(t))
+	for _, blocks := range [][][]byte{{first.Bytes(t), again.Bytes(t)}, {again.Bytes(t), first.Bytes(t)}} {
+		r := s.verify(s.statement(b, receipt.Evidence{Blocks: blocks, Attestations: [][]byte{s.attest(b)}}))
+		requireProven(t, r)
+		require.Equal(t, b.Block, r.Position.Block)
+	}
+}
+
 // orderedAgain is a statement of a device that was suspended before the anchor and resumed after it. The
 // suspension is ordered a second time, which anybody can do who may send to the orderers, and only that
 // block, or the earlier one after it, is in the evidence.
@@ -236,6 +248,19 @@ func rogueGoodVectors(attested []audit.Level) []vector {
 			b := s.anchor()
 			honest := s.attest(b, by(s, "Org2MSP"), func(q *world.Question) { q.Reports = report(s.t, b, 1) })
 			return s.statement(b, world.Attested(honest, s.attest(b, by(s, "Org1MSP"))))
+		}},
+		{name: "question-that-leaves-out-what-it-does-not-ask", reached: attested, build: func(s *scene) []byte {
+			b := s.anchor()
+			none := s.Attest(world.Question{Stream: s.stream, OnCall: func(c *world.Call) {
+				c.Args = []string{`{"stream":"Org1MSP/bridge-1","nonce":"` + nonceOf(s.t, c) + `"}`}
+			}})
+			return s.statement(b, world.Attested(none, s.attest(b)))
+		}},
+		{name: "transaction-ordered-again-later", reached: audit.Levels(), build: func(s *scene) []byte {
+			b := s.anchor()
+			first, again := s.Block(b.Block), s.Block(s.anchor().Block)
+			again.Envelopes = append(again.Envelopes, b.Call.Envelope(s.t))
+			return s.statement(b, receipt.Evidence{Blocks: [][]byte{again.Bytes(s.t), first.Bytes(s.t)}, Attestations: [][]byte{s.attest(b)}})
 		}},
 		{name: "too-much-other-evidence-to-tell", reached: attested[:len(attested)-1], build: func(s *scene) []byte {
 			first := s.anchor()

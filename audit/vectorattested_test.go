@@ -3,8 +3,12 @@
 package audit_test
 
 import (
+	"fmt"
+	"testing"
+
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
 
 	"github.com/anchorline/anchorline/audit"
 	"github.com/anchorline/anchorline/audit/internal/world"
@@ -37,6 +41,17 @@ func attestedVectors() []vector {
 	add(audit.AttestedAnswer, "no-nonce", answering(func(a *record.Attestation) { a.Nonce = "" }))
 	add(audit.AttestedAnswer, "anchor-beyond-the-head", answering(func(a *record.Attestation) { a.Head.Number = 0 }))
 	add(audit.AttestedAnswer, "hash-not-the-anchors", answering(func(a *record.Attestation) { a.Anchors[0].Hash = record.ZeroHash }))
+	add(audit.AttestedAnswer, "another-nonce", answering(func(a *record.Attestation) { a.Nonce = record.ZeroHash }))
+	for name, request := range map[string]string{
+		"unasked-batch":          `{"devices":["Org1MSP/pump-1"],"nonce":"%s","stream":"Org1MSP/bridge-1"}`,
+		"unasked-device":         `{"from":1,"nonce":"%s","stream":"Org1MSP/bridge-1","to":1}`,
+		"question-of-another":    `{"devices":["Org1MSP/pump-1"],"from":1,"nonce":"%s","stream":"Org1MSP/bridge-2","to":1}`,
+		"question-with-more":     `{"devices":["Org1MSP/pump-1"],"from":1,"more":1,"nonce":"%s","stream":"Org1MSP/bridge-1","to":1}`,
+		"question-with-null":     `{"devices":["Org1MSP/pump-1"],"from":1,"nonce":"%s","stream":"Org1MSP/bridge-1","to":null}`,
+		"question-with-fraction": `{"devices":["Org1MSP/pump-1"],"from":1.0,"nonce":"%s","stream":"Org1MSP/bridge-1","to":1}`,
+	} {
+		add(audit.AttestedAnswer, name, askedWith(func(s *scene, c *world.Call) { c.Args = []string{fmt.Sprintf(request, nonceOf(s.t, c))} }))
+	}
 	add(audit.AttestedAnswer, "device-twice", answering(func(a *record.Attestation) { a.Devices = append(a.Devices, a.Devices[0]) }))
 	for name, change := range map[string]func(answer []byte) []byte{
 		"not-canonical": func(answer []byte) []byte { return append([]byte(" "), answer...) },
@@ -73,6 +88,14 @@ func attestedVectors() []vector {
 	add(audit.AttestedAnchor, "receipt-of-a-false-time", claims(func(p *world.Proof) { p.Claims.LedgerTime -= world.Second }))
 	add(audit.AttestedAnchor, "receipt-of-another-anchor-under-the-number", otherAnchor)
 	return sorted(out)
+}
+
+// nonceOf is the nonce of an answer.
+func nonceOf(t testing.TB, c *world.Call) string {
+	t.Helper()
+	said, err := record.ParseAttestation(c.Response.GetPayload())
+	require.NoError(t, err)
+	return said.Nonce
 }
 
 // otherAnchor is a statement of a batch that the stream stands for beside the one that it anchored.

@@ -5,7 +5,7 @@
 // batches share once.
 //
 // Parts go in and a file comes out; a file goes in and statements come out, one after the other, so
-// that a file of any length needs the memory of one batch. Nothing is verified here: package audit
+// that a file needs the memory of one batch and of its attestations. Nothing is verified here: package audit
 // does that with each statement. A file that was cut off, or that something was added to, is refused.
 package export
 
@@ -272,11 +272,11 @@ func (f *file) batch(raw []byte) error {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	evidence := receipt.Evidence{Envelope: b.Envelope, Blocks: b.Blocks}
-	for _, n := range b.Attestations {
-		if n >= uint64(len(f.attestations)) {
-			return fmt.Errorf("%w: a batch names attestation %d of %d", ErrFormat, n, len(f.attestations))
-		}
-		evidence.Attestations = append(evidence.Attestations, f.attestations[n])
+	if evidence.Attestations, err = f.named(b.Attestations); err != nil {
+		return err
+	}
+	if err := checkSize(evidence); err != nil {
+		return err
 	}
 	for _, r := range b.Readings {
 		statement, err := r.statement(signed, b)
@@ -287,6 +287,38 @@ func (f *file) batch(raw []byte) error {
 		if err := f.each(statement, evidence); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// named returns the attestations that a batch names, each once.
+func (f *file) named(numbers []uint64) ([][]byte, error) {
+	var found [][]byte
+	seen := map[uint64]bool{}
+	for _, n := range numbers {
+		if n >= uint64(len(f.attestations)) || seen[n] {
+			return nil, fmt.Errorf("%w: a batch names attestation %d of %d, or names it twice", ErrFormat, n, len(f.attestations))
+		}
+		seen[n] = true
+		found = append(found, f.attestations[n])
+	}
+	return found, nil
+}
+
+// checkSize holds a batch's evidence to the limits of a statement's: each of its readings is verified
+// with all of it.
+func checkSize(e receipt.Evidence) error {
+	size := len(e.Envelope)
+	for _, list := range [][][]byte{e.Blocks, e.Attestations} {
+		if len(list) > receipt.MaxEvidenceItems {
+			return fmt.Errorf("%w: a batch has %d blocks or attestations; at most %d", ErrFormat, len(list), receipt.MaxEvidenceItems)
+		}
+		for _, item := range list {
+			size += len(item)
+		}
+	}
+	if size > receipt.MaxEvidenceSize {
+		return fmt.Errorf("%w: a batch has %d bytes of evidence; at most %d", ErrFormat, size, receipt.MaxEvidenceSize)
 	}
 	return nil
 }

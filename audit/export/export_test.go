@@ -123,6 +123,22 @@ func TestAFileOfNobodysDeviceIsNotBegun(t *testing.T) {
 	require.ErrorIs(t, err, name.ErrInvalid)
 }
 
+func TestABatchHasNoMoreEvidenceThanAStatement(t *testing.T) {
+	many := make([][]byte, receipt.MaxEvidenceItems+1)
+	for i := range many {
+		many[i] = []byte{byte(i), byte(i >> 8)}
+	}
+	big := [][]byte{make([]byte, receipt.MaxEvidenceSize), {1}}
+	for what, e := range map[string]receipt.Evidence{
+		"attestations": {Attestations: many}, "blocks": {Blocks: many},
+		"bytes of attestations": {Attestations: big}, "bytes of blocks": {Blocks: big},
+		"the same twice": {Attestations: [][]byte{{1}, {1}}},
+	} {
+		_, err := export.Read(bytes.NewReader(file(t, batch(t, 1, e))), none)
+		require.ErrorIs(t, err, export.ErrFormat, what)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(file(f, batch(f, 0, receipt.Evidence{Envelope: []byte("e"), Attestations: [][]byte{[]byte("a")}})))
 	f.Add([]byte{})

@@ -76,12 +76,25 @@ func Attest(ctx context.Context, l Ledger, organisations []string, q Question) (
 			faults = append(faults, fmt.Errorf("%s: %w", o, err))
 			continue
 		}
+		if err := readable(envelope); err != nil { // it would refute a statement that the others prove
+			faults = append(faults, fmt.Errorf("%s: what its peer signed cannot be read: %w", o, err))
+			continue
+		}
 		found = append(found, envelope)
 	}
 	if len(found) == 0 {
 		return nil, errors.Join(faults...)
 	}
 	return found, nil
+}
+
+// readable reports whether an envelope holds an answer in its form.
+func readable(envelope []byte) error {
+	t, err := fabric.ParseTransaction(envelope)
+	if err == nil {
+		_, err = record.ParseAttestation(t.Response)
+	}
+	return err
 }
 
 // definite reports whether the chaincode's answer is the same for whomever is asked.
@@ -103,13 +116,16 @@ func (q Question) encode() (string, error) {
 // Evidence asks for everything that a statement can be given: fresh attestations of its batch, stream
 // and device by every organisation of t, the block of the anchor's transaction, and the blocks of what
 // changed device and stream, which settles their order. What the statement has already is not asked for
-// again, but for the attestations, which are of now. A batch that the ledger does not have is
-// ledger.ErrNotFound.
+// again, but for the attestations, which are of now. Of a device that is not registered there is no
+// record in them. A batch that the ledger does not have is ledger.ErrNotFound.
 func Evidence(ctx context.Context, l Ledger, t trust.Trust, s *receipt.Statement) (receipt.Evidence, error) {
 	claims := s.Receipt.Claims
-	attestations, err := Attest(ctx, l, members(t), Question{
-		Stream: claims.Stream, From: claims.Number, To: claims.Number, Devices: []name.Name{s.Reading.Claims().Device},
-	})
+	q := Question{Stream: claims.Stream, From: claims.Number, To: claims.Number, Devices: []name.Name{s.Reading.Claims().Device}}
+	attestations, err := Attest(ctx, l, members(t), q)
+	if errors.Is(err, ledger.ErrNotFound) { // the device, it may be, is what the ledger does not have
+		q.Devices = nil
+		attestations, err = Attest(ctx, l, members(t), q)
+	}
 	if err != nil {
 		return receipt.Evidence{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,12 +22,15 @@ import (
 
 // peers is a ledger of a world.
 type peers struct {
-	t      testing.TB
-	w      *world.World
-	away   map[string]bool // organisations whose peers do not answer
-	fault  error           // of every question
-	blocks map[string]int  // how often the block of a transaction was asked for
-	asked  [][]string      // organisations, question by question
+	garbage string // the organisation whose peers sign an answer that is none
+	t       testing.TB
+	w       *world.World
+	away    map[string]bool // organisations whose peers do not answer
+	fault   error           // of every question
+	// unknown is a device that is not registered, if it is set.
+	unknown name.Name
+	blocks  map[string]int // how often the block of a transaction was asked for
+	asked   [][]string     // organisations, question by question
 }
 
 func (p *peers) EndorseOnly(_ context.Context, organisations []string, function string, args ...string) ([]byte, []byte, error) {
@@ -39,6 +43,9 @@ func (p *peers) EndorseOnly(_ context.Context, organisations []string, function 
 			return nil, nil, &ledger.Error{Step: "endorse", Kind: ledger.ErrUnavailable, Err: errors.New(o + " is away")}
 		}
 	}
+	if p.garbage != "" && len(organisations) > 1 {
+		return nil, nil, &ledger.Error{Step: "endorse", Kind: ledger.ErrUnavailable, Err: errors.New("not of one mind")}
+	}
 	var request ledger.AttestRequest
 	if function != "anchors:Attest" {
 		return nil, nil, errors.New("unexpected function " + function)
@@ -46,8 +53,16 @@ func (p *peers) EndorseOnly(_ context.Context, organisations []string, function 
 	if err := json.Unmarshal([]byte(args[0]), &request); err != nil {
 		return nil, nil, err
 	}
+	if slices.Contains(request.Devices, p.unknown) {
+		return nil, nil, &ledger.Error{Step: "endorse", Kind: ledger.ErrNotFound, Err: record.Errorf(record.NotFound, "no such device")}
+	}
 	envelope := p.w.Attest(world.Question{
 		Stream: request.Stream, From: request.From, To: request.To, Devices: request.Devices, By: p.w.Peers(organisations...),
+		OnCall: func(c *world.Call) {
+			if organisations[0] == p.garbage {
+				c.Response.Payload = []byte("garbage")
+			}
+		},
 	})
 	return envelope, nil, nil
 }
@@ -129,12 +144,39 @@ func TestAnOrganisationThatIsAwayDoesNotSilenceTheOthers(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrUnavailable)
 }
 
+func TestAnOrganisationThatSignsGarbageDoesNotRefuteWhatTheOthersProve(t *testing.T) {
+	s := newScene(t)
+	s.garbage = "Org3MSP"
+	e, err := s.evidence(t)
+	require.NoError(t, err)
+	require.Len(t, e.Attestations, 2)
+	r := s.verify(t, e)
+	require.NoError(t, r.Err())
+	require.Equal(t, []string{"Org1MSP", "Org2MSP"}, r.AttestedBy)
+}
+
 func TestAnAnswerThatIsTheSameForAllIsNotAskedForAgain(t *testing.T) {
 	s := newScene(t)
 	s.fault = &ledger.Error{Step: "endorse", Kind: ledger.ErrNotFound, Err: record.Errorf(record.NotFound, "no such batch")}
 	_, err := s.evidence(t)
 	require.ErrorIs(t, err, ledger.ErrNotFound)
-	require.Len(t, s.asked, 1)
+	for _, organisations := range s.asked {
+		require.Len(t, organisations, 3, "all at once")
+	}
+	require.Len(t, s.asked, 2, "about the batch with the device, and about the batch")
+}
+
+func TestADeviceThatIsNotRegisteredDoesNotHideTheBatch(t *testing.T) {
+	s := newScene(t)
+	s.unknown = s.device
+	e, err := s.evidence(t)
+	require.NoError(t, err)
+	r := s.verify(t, e)
+	require.True(t, r.Has(audit.Received))
+	require.True(t, r.Has(audit.Attested))
+	require.False(t, r.OK)
+	require.False(t, r.Refuted())
+	require.Contains(t, r.Check(audit.ReadingKey).Detail, "no attestation holds the record of device")
 }
 
 func TestTheBlocksOfLaterChangesSettleTheirOrder(t *testing.T) {

@@ -164,7 +164,7 @@ func (h *history) sign(b *batch) {
 	keys := b.stream.now()
 	b.signer = keys[len(keys)-1].signer
 	switch b.receipt {
-	case old:
+	case old, backward:
 		b.signer = keys[rapid.IntRange(0, len(keys)-1).Draw(h.t, "former key")].signer
 	case stranger:
 		b.signer = h.stranger()

@@ -39,9 +39,12 @@ type tally struct {
 	histories, operations, batches, readings int
 	// skewed are readings on which the clocks of clients say otherwise than the ledger's order.
 	skewed int
-	// verdicts are those of the verifier that were compared, and unplaced those in which it went by the
-	// clocks of clients, said so, and was wrong: the evidence does not hold the place of the change.
-	verdicts, unplaced int
+	// verdicts are those of the verifier that were compared, and unplaced those, by the evidence, in which
+	// it went by clocks that were wrong, and said so: the evidence does not hold the place of the change.
+	verdicts int
+	unplaced map[string]int
+	// cut are readings whose device and stream changed so often that evidence of the end was not compared.
+	cut int
 	// rulings are how often readings, and their receipts, had which ruling.
 	rulings map[string]int
 }
@@ -69,7 +72,7 @@ func newWorld(t *testing.T) *world {
 	for _, role := range []string{"registrar", "bridge"} {
 		n.Transact("Org2MSP", "roles:Grant", `{"role":"`+role+`","unit":"client"}`)
 	}
-	w := &world{total: tally{rulings: map[string]int{}}}
+	w := &world{total: tally{rulings: map[string]int{}, unplaced: map[string]int{}}}
 	for _, msp := range organisations {
 		w.users = append(w.users, connect(t, n, msp, "User1"))
 		w.admins = append(w.admins, connect(t, n, msp, "Admin"))
@@ -154,8 +157,11 @@ func TestEveryJudgeOfAReadingAgrees(t *testing.T) {
 		w.total.histories++
 		w.total.operations += h.place
 	})
-	t.Logf("%d histories, %d transactions, %d batches, %d readings compared; on %d the clients' clocks say otherwise than the ledger's order; of %d verdicts of the verifier %d went by clocks that were wrong, and said that they went by clocks; rulings: %v",
-		w.total.histories, w.total.operations, w.total.batches, w.total.readings, w.total.skewed, w.total.verdicts, w.total.unplaced, w.total.rulings)
+	n := w.total
+	t.Logf("%d histories, %d transactions, %d batches, %d readings compared; on %d the clients' clocks say otherwise than the ledger's order",
+		n.histories, n.operations, n.batches, n.readings, n.skewed)
+	t.Logf("%d verdicts of the verifier compared; those that went by clocks which were wrong, and said that they went by clocks: %v; %d with more changes than the ledger is asked about; rulings: %v",
+		n.verdicts, n.unplaced, n.cut, n.rulings)
 }
 
 // detailsOf are the words of the peers about a refused call.

@@ -188,10 +188,19 @@ func (d disowned) clock() string {
 	return clock(int64(d))
 }
 
-// since draws from when something is disowned, within what the contracts allow.
+// since draws from when something is disowned, within what the contracts allow: often from the very time
+// of an anchor on.
 func (h *history) since(earliest, latest int64) disowned {
 	latest = max(earliest, latest)
-	return disowned(pick(h, "disowned since", []int64{0, 0, earliest, latest, earliest + (latest-earliest)/2, max(earliest, latest-30*minute)}))
+	times := []int64{0, 0, earliest, latest, earliest + (latest-earliest)/2, max(earliest, latest-30*minute)}
+	for _, s := range h.streams {
+		for _, b := range s.batches {
+			if b.at.time >= earliest && b.at.time <= latest {
+				times = append(times, b.at.time)
+			}
+		}
+	}
+	return disowned(pick(h, "disowned since", times))
 }
 
 // ofDevice is a change of a device by its owner's registrar.

@@ -101,7 +101,7 @@ func TestAPersonReadsWhichOrganisationsVouch(t *testing.T) {
 	v := verifiers(t, program, a.statement(t, trusted), trusted)[0]
 	out, status := v.folder.run(t, v.command[0], "audit", "verify", "statement.cose", "--trust", "trust.json")
 	require.Zero(t, status, out)
-	require.Contains(t, out, "PROVEN: "+filepath.Join(v.folder.path, "statement.cose"))
+	require.Regexp(t, `PROVEN: .*statement\.cose`, out)
 	require.Contains(t, out, "Peers of Org1MSP, Org2MSP, Org3MSP signed")
 }
 

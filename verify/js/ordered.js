@@ -8,6 +8,7 @@
 
 import { FormatError, equal } from './bytes.js';
 import { orderersOf, parseBlock } from './block.js';
+import { isBefore } from './order.js';
 import { Missing } from './report.js';
 
 /** @typedef {import('./verify.js').Context} Context */
@@ -51,15 +52,20 @@ export async function checkOrdered(context) {
  */
 function findTransaction({ statement }, blocks) {
   const { evidence, receipt } = statement;
+  /** @type {NonNullable<Context['ordered']> | null} the earliest: in a later block it was ordered again */
+  let first = null;
   for (const { number, ids, envelopes, configuration } of blocks) {
     const index = ids.indexOf(receipt.transaction);
     if (index < 0) continue;
-    const envelope = envelopes[index];
-    if (evidence.envelope && !equal(evidence.envelope, envelope))
-      throw new FormatError(`block ${number} holds the transaction in another envelope than the statement`);
-    return { block: number, index, envelope, by: [], configuration };
+    const held = { block: number, index, envelope: envelopes[index], by: [], configuration };
+    if (first && first.block === number && first.index === index && !equal(first.envelope, held.envelope))
+      throw new FormatError(`two blocks ${number} hold different transactions at index ${index}`);
+    if (!first || isBefore(held, first)) first = held;
   }
-  throw new Missing(`no block with transaction ${receipt.transaction} is there`);
+  if (!first) throw new Missing(`no block with transaction ${receipt.transaction} is there`);
+  if (evidence.envelope && !equal(evidence.envelope, first.envelope))
+    throw new FormatError(`block ${first.block} holds the transaction in another envelope than the statement`);
+  return first;
 }
 
 /**

@@ -123,13 +123,10 @@ const attestation = shape.object({
   devices: shape.list(device),
   equivocations: shape.list(open({ type: shape.oneOf('equivocation'), stream: shape.name, number: shape.number() })),
 });
-const request = shape.object({
-  stream: shape.name,
-  from: shape.number(),
-  to: shape.number(),
-  devices: shape.list(shape.name),
-  nonce: shape.hash,
-});
+const request = shape.object(
+  { stream: shape.name, nonce: shape.hash },
+  { from: shape.number(), to: shape.number(), devices: shape.list(shape.name) },
+);
 
 /**
  * @param {Uint8Array} bytes an anchor entry as the ledger stores it
@@ -148,7 +145,7 @@ export function parseEntry(bytes) {
 export function parseRequest(bytes) {
   const value = parseJson(bytes);
   request(value, 'request');
-  return value;
+  return { from: 0, to: 0, devices: [], ...value };
 }
 
 /**

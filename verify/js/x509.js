@@ -47,7 +47,8 @@ const KEY_CERT_SIGN = 5;
 export function fromPem(text, label) {
   const lines = text.replaceAll('\r\n', '\n').replace(/[ \t\r\n]+$/, '').split('\n');
   const [first, last] = [lines.shift(), lines.pop()];
-  const formed = lines.length > 0 && lines.every((line, i) => line.length === 64 || (i === lines.length - 1 && line.length > 0 && line.length < 64));
+  const short = lines.at(-1)?.length ?? 0;
+  const formed = short > 0 && short <= 64 && lines.slice(0, -1).every((line) => line.length === 64);
   if (first !== `-----BEGIN ${label}-----` || last !== `-----END ${label}-----` || !formed)
     throw new FormatError(`not one PEM block of type ${label} in lines of 64 characters`);
   return fromBase64(lines.join(''));
