@@ -59,7 +59,7 @@ func TestEveryFunctionOfTheContractsHasATypedCall(t *testing.T) {
 	require.NoError(t, err)
 	r := &recorder{Chaincode: code, done: map[string]bool{}}
 	cfg := devnet.Default(t.TempDir())
-	cfg.BatchTimeout, cfg.Chaincode = 10*time.Millisecond, r
+	cfg.BatchTimeout, cfg.Chaincode = 10*time.Millisecond, devnet.Everywhere(r)
 	n, err := devnet.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })

@@ -101,7 +101,7 @@ func (s *shelf) asked() []int {
 func stocked(t *testing.T, s *shelf) *ledger.Client {
 	t.Helper()
 	cfg := devnet.Default(t.TempDir())
-	cfg.BatchTimeout, cfg.Chaincode = 20*time.Millisecond, s
+	cfg.BatchTimeout, cfg.Chaincode = 20*time.Millisecond, devnet.Everywhere(s)
 	n, err := devnet.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })

@@ -5,8 +5,8 @@
 # profiles for anchorline.
 #
 #   deploy.sh [--dir DIR] [--env FILE] [--name anchorline] [--version 1.0] [--policy EXPRESSION]
-#             [--source FOLDER] [--serve|--no-serve] [--package FILE] [--approve-only]
-#             [--probe JSON]
+#             [--source FOLDER] [--source-of MSP=FOLDER] [--address-of MSP=HOST:PORT]
+#             [--serve|--no-serve] [--package FILE] [--like NAME] [--approve-only] [--probe JSON]
 #
 #   --dir          packages, profiles, logs and pids (FABRIC_NETWORK_DIR, else ./fabric-network)
 #   --env          the network (default: DIR/network.env, which up.sh wrote); for others see
@@ -14,11 +14,15 @@
 #   --version      the definition's version: another one is an upgrade to the next sequence
 #   --policy       the endorsement policy (default: a peer of every organisation in the file)
 #   --source       main package of the chaincode, a folder with Go code (default: ./chaincode)
+#   --source-of    the same for one organisation only, which then runs other code than the rest
+#   --address-of   where one organisation's chaincode serves, instead of what the file says
 #   --serve        build the chaincode and run it here, a process per address; the default for
 #                  our own network. With --env and without --serve it is run elsewhere, with the
 #                  CHAINCODE_ID that deploy.sh prints
 #   --package      install this package, from package-chaincode.sh, instead of one that says
 #                  where the service is: the peers build and run the chaincode themselves
+#   --like         take the packages of the chaincode NAME, which was deployed as a service before,
+#                  and so its processes: another name, and an empty state, for the same code
 #   --approve-only leave the commit to somebody else; without it deploy.sh commits as soon as
 #                  nobody's approval is missing
 #   --probe        call that proves that the peers reach the chaincode; empty for none
@@ -35,6 +39,8 @@ source "$ROOT/test-network-scripts/lib/fabric.sh"
 source "$ROOT/test-network-scripts/lib/archive.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/lifecycle.sh
 source "$ROOT/test-network-scripts/lib/lifecycle.sh"
+# shellcheck source-path=SCRIPTDIR source=lib/serve.sh
+source "$ROOT/test-network-scripts/lib/serve.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/profile.sh
 source "$ROOT/test-network-scripts/lib/profile.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/roles.sh
@@ -45,14 +51,14 @@ source "$ROOT/test-network-scripts/lib/terms.sh"
 read_arguments() {
 	DIR="" ENVIRONMENT="" NAME=anchorline VERSION=1.0 POLICY="" SOURCE=$ROOT/chaincode
 	METADATA='{"Args":["org.hyperledger.fabric:GetMetadata"]}'
-	SERVE="" PACKAGE="" APPROVE_ONLY="" PROBE=$METADATA
+	SERVE="" PACKAGE="" LIKE="" SOURCES="" ADDRESSES="" APPROVE_ONLY="" PROBE=$METADATA
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-h | --help) usage && exit 0 ;;
 		--serve) SERVE=yes && shift ;;
 		--no-serve) SERVE=no && shift ;;
 		--approve-only) APPROVE_ONLY=yes && shift ;;
-		--dir | --env | --name | --version | --policy | --source | --package | --probe)
+		--dir | --env | --name | --version | --policy | --source | --source-of | --address-of | --package | --like | --probe)
 			[ $# -ge 2 ] || die "$1 needs a value"
 			case $1 in
 			--dir) DIR=$2 ;;
@@ -61,7 +67,10 @@ read_arguments() {
 			--version) VERSION=$2 ;;
 			--policy) POLICY=$2 ;;
 			--source) SOURCE=$2 ;;
+			--source-of) SOURCES=$SOURCES$2$'\n' ;;
+			--address-of) ADDRESSES=$ADDRESSES$2$'\n' ;;
 			--package) PACKAGE=$2 SERVE=no ;;
+			--like) LIKE=$2 SERVE=no ;;
 			--probe) PROBE=$2 ;;
 			esac
 			shift 2
@@ -70,6 +79,7 @@ read_arguments() {
 		esac
 	done
 	[[ $NAME =~ ^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$ ]] || die "--name: letters, digits, - and _ only"
+	[ -z "$LIKE" ] || [ -z "$PACKAGE" ] || die "--like takes the packages of another name: --package does not go with it"
 	[ -z "$PACKAGE" ] || [ -f "$PACKAGE" ] || die "no package $PACKAGE; make one with package-chaincode.sh"
 	[[ $VERSION =~ ^[A-Za-z0-9_.+-]+$ ]] || die "--version: letters, digits and _ . + - only"
 }
@@ -80,40 +90,6 @@ everybody() {
 	local org members
 	members=$(for org in $ORGS $OTHERS; do printf "'%s.peer'\n" "$(of "$org" MSP_ID)"; done | LC_ALL=C sort | tr '\n' ',')
 	printf 'AND(%s)' "${members%,}"
-}
-
-build() {
-	[ -f "$SOURCE/main.go" ] || [ -n "$(ls "$SOURCE"/*.go 2>/dev/null)" ] || die "no Go code in $SOURCE"
-	command -v go >/dev/null || die "go is not on the PATH; it builds the chaincode (or use --no-serve)"
-	step "building the chaincode from $SOURCE"
-	mkdir -p "$WORK/bin"
-	(cd "$SOURCE" && CGO_ENABLED=0 go build -trimpath -o "$WORK/bin/$NAME.new" .)
-}
-
-# serve_all starts the chaincode for every organisation; organisations with the same address
-# share a process. A process that runs the same program under the same id is left alone.
-serve_all() {
-	local org name id address served=" " changed=yes
-	cmp -s "$WORK/bin/$NAME.new" "$WORK/bin/$NAME" && changed=""
-	mv "$WORK/bin/$NAME.new" "$WORK/bin/$NAME"
-	for org in $ORGS; do
-		address=$(of "$org" CHAINCODE_LISTEN)
-		address=${address:-$(of "$org" CHAINCODE_ADDRESS)}
-		case $served in *" $address "*) continue ;; esac
-		served="$served$address "
-		name=chaincode-$NAME-$(of "$org" MSP_ID)
-		id=$(package_id "$org")
-		if [ -z "$changed" ] && alive "$name" && [ "$(cat "$RUN/$name.id" 2>/dev/null)" = "$id" ]; then
-			step "$name already serves on $address"
-			continue
-		fi
-		stop "$name"
-		! listening "$address" || die "$address, where $name would listen, is in use"
-		step "starting $name on $address"
-		start "$name" env CHAINCODE_SERVER_ADDRESS="$address" CHAINCODE_ID="$id" CORE_CHAINCODE_ID_NAME="$id" "$WORK/bin/$NAME"
-		printf '%s\n' "$id" >"$RUN/$name.id"
-		wait_until 20 "$name to listen on $address" "$LOGS/$name.log" listening "$address"
-	done
 }
 
 # define agrees on the definition: at the committed sequence when it is this one, else at the next.
@@ -175,25 +151,26 @@ main() {
 	: "${SERVE:=$([ -n "$ENVIRONMENT" ] && echo no || echo yes)}"
 	load_environment "${ENVIRONMENT:-$DATA/network.env}"
 	: "${POLICY:=$(everybody)}"
+	apply_options
 	WORK=$DATA/deploy
 	mkdir -p "$WORK"
 	cp "$FABRIC_CONFIG/client/core.yaml" "$WORK/core.yaml"
-	[ "$SERVE" = no ] || build
+	[ "$SERVE" = no ] || build_all
 	for org in $ORGS; do
-		[ -n "$PACKAGE" ] || make_package "$org"
+		[ -n "$PACKAGE$LIKE" ] || make_package "$org"
 		install "$org"
 	done
 	[ "$SERVE" = no ] || serve_all
 	profiles=$DATA/profiles
 	[ "$NAME" = anchorline ] || profiles=$profiles/$NAME
 	write_profiles "$profiles"
-	if [ "$SERVE$PACKAGE" = no ]; then
+	if [ "$SERVE$PACKAGE$LIKE" = no ]; then
 		for org in $ORGS; do
-			say "the chaincode of $(of "$org" MSP_ID), at $(of "$org" CHAINCODE_ADDRESS), runs with CHAINCODE_ID=$(package_id "$org")"
+			say "the chaincode of $(of "$org" MSP_ID), at $(of "$org" CHAINCODE_ADDRESS), runs with CHAINCODE_ID=$(package_id "$org") and CORE_PEER_LOCALMSPID=$(of "$org" MSP_ID)"
 		done
 	fi
 	define
-	if [ "$SERVE$PACKAGE" != no ] && [ -n "$PROBE" ]; then probe; fi
+	if [ "$SERVE$PACKAGE$LIKE" != no ] && [ -n "$PROBE" ]; then probe; fi
 	set_up
 	step "done; profiles for anchorline --fabric are in $profiles"
 }

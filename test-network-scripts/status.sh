@@ -4,25 +4,25 @@
 #
 #   status.sh [--dir DIR]
 #
-# Ends with 0 when every node runs and answers and every chaincode that was started here runs, else
-# with 1. DIR is FABRIC_NETWORK_DIR, else ./fabric-network.
+# Ends with 0 when every node and every chaincode that was started here runs and answers, else with 1;
+# up.sh starts nodes again, deploy.sh chaincode. DIR is FABRIC_NETWORK_DIR, else ./fabric-network.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source-path=SCRIPTDIR source=lib/fabric.sh
 source "$ROOT/test-network-scripts/lib/fabric.sh"
 
-# line NAME PORT: one process's state; counts what is not as it should be.
+# line NAME HOST:PORT: one process's state; counts what is not as it should be.
 line() {
 	local pid
 	if ! pid=$(pid_of "$1"); then
 		printf '%-28s down\n' "$1"
 		FAULTS=$((FAULTS + 1))
-	elif ! listening "127.0.0.1:$2"; then
-		printf '%-28s pid %-8s runs, does not listen on 127.0.0.1:%s\n' "$1" "$pid" "$2"
+	elif ! listening "$2"; then
+		printf '%-28s pid %-8s runs, does not listen on %s\n' "$1" "$pid" "$2"
 		FAULTS=$((FAULTS + 1))
 	else
-		printf '%-28s pid %-8s 127.0.0.1:%s\n' "$1" "$pid" "$2"
+		printf '%-28s pid %-8s %s\n' "$1" "$pid" "$2"
 	fi
 }
 
@@ -41,7 +41,7 @@ ledger() {
 }
 
 main() {
-	local dir="" number name pid
+	local dir="" number name
 	FAULTS=0
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -58,22 +58,14 @@ main() {
 	need_fabric peer
 	set_folder "$dir"
 	load_settings || die "no network in $DATA; start one with up.sh"
-	for number in $(orderer_numbers); do line "orderer$number" "$(orderer_port "$number")"; done
-	for number in 1 2; do line "peer0.org$number" "$(peer_port "$number")"; done
+	for number in $(orderer_numbers); do line "orderer$number" "127.0.0.1:$(orderer_port "$number")"; done
+	for number in $(org_numbers); do line "peer0.org$number" "127.0.0.1:$(peer_port "$number")"; done
 	for name in $(started); do
 		case $name in
-		chaincode-*)
-			if pid=$(pid_of "$name"); then
-				printf '%-28s pid %s\n' "$name" "$pid"
-			else
-				printf '%-28s down; deploy.sh starts it again\n' "$name"
-				FAULTS=$((FAULTS + 1))
-			fi
-			;;
+		chaincode-*) line "$name" "$(cat "$RUN/$name.address")" ;;
 		esac
 	done
-	ledger 1
-	ledger 2
+	for number in $(org_numbers); do ledger "$number"; done
 	[ "$FAULTS" -eq 0 ] || {
 		say "$FAULTS of the above not as it should be; logs are in $LOGS"
 		exit 1

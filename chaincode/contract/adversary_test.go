@@ -21,7 +21,7 @@ import (
 // alone commits a write by a rogue chaincode that only one organisation endorses.
 func (w *world) alone(msp, key, value string) peer.TxValidationCode {
 	w.t.Helper()
-	p := w.ledger.Propose(rogue.Chaincode{Chaincode: w.cc}, w.admin1, "rogue:Write", key, value)
+	p := w.ledger.Propose(rogue.New(w.cc), w.admin1, "rogue:Write", key, value)
 	return w.ledger.Commit(p, msp)
 }
 

@@ -63,12 +63,12 @@ func newRogueNetwork(t *testing.T) *network {
 		inParallel(t)
 		return clientsOf(t, realNet.site(t, anyOf("Org1MSP", "Org2MSP"), func(admin *networktest.Admin) {
 			if admin.Identity.MSP == "Org1MSP" {
-				admin.Package = serveInProcess(t, admin.Identity, rogue.Chaincode{Chaincode: cc})
+				admin.Package = serveInProcess(t, admin.Identity, rogue.New(cc))
 			}
 		}))
 	}
 	return clientsOf(t, newDevnet(t, func(cfg *devnet.Config) {
-		cfg.Chaincode = rogue.Chaincode{Chaincode: cc}
+		cfg.Chaincode = devnet.Everywhere(rogue.New(cc))
 		cfg.EndorsementPolicy = oneSuffices
 	}))
 }

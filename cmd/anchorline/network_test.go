@@ -57,15 +57,38 @@ func TestTheEmbeddedNetworkFromTheShell(t *testing.T) {
 		"User1@org1.example.com", "msp", "signcerts", "User1@org1.example.com-cert.pem")), "the identities stay")
 }
 
+func TestTheEmbeddedNetworkTakesThreeOrganisationsAndAPolicy(t *testing.T) {
+	t.Chdir(t.TempDir())
+	stop, said := startDevnet(t, "--orgs", "3", "--policy", "OR('Org1MSP.peer','Org2MSP.peer','Org3MSP.peer')")
+	require.Contains(t, said, "connection profile of Org3MSP User1")
+	profile := filepath.Join("net", "profile-Org3MSP-Admin.json")
+	r := command(t, "", "role", "grant", "registrar", "--unit", "client", "--profile", profile)
+	require.Zero(t, r.status, r.err)
+	stop()
+
+	for flags, complaint := range map[string]string{
+		"--orgs=9":                  "1 to 8",
+		"--policy=AND(":             "policy",
+		"--chaincode-address=a:1,b": "name the organisation of each",
+		"--chaincode-address=Org7MSP=127.0.0.1:1":                                                "no such organisation",
+		"--chaincode-client-cert=net/profile-Org3MSP-Admin.json --chaincode-address=127.0.0.1:1": "no CA",
+	} {
+		r := command(t, "", append([]string{"network", "devnet", "--data", "other", "--listen", "127.0.0.1:0"}, strings.Fields(flags)...)...)
+		require.NotZero(t, r.status, flags)
+		require.Contains(t, r.err, complaint, flags)
+	}
+}
+
 // startDevnet runs anchorline network devnet in the folder net until stop is called, and returns
 // what it said when it serves.
-func startDevnet(t *testing.T) (stop func(), said string) {
+func startDevnet(t *testing.T, flags ...string) (stop func(), said string) {
 	t.Helper()
 	out := &spoken{changed: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"network", "devnet", "--data", "net", "--listen", "127.0.0.1:0"}, streams{strings.NewReader(""), out, out})
+		args := append([]string{"network", "devnet", "--data", "net", "--listen", "127.0.0.1:0"}, flags...)
+		ended <- run(ctx, args, streams{strings.NewReader(""), out, out})
 	}()
 	deadline := time.After(patience)
 	for !strings.Contains(out.text(), "Ctrl-C to stop") {

@@ -71,7 +71,7 @@ func newShell(t *testing.T) *shell {
 	}
 	cfg := devnet.Default(t.TempDir())
 	cfg.BatchTimeout = 10 * time.Millisecond
-	cfg.Chaincode = s.recorder
+	cfg.Chaincode = devnet.Everywhere(s.recorder)
 	s.network, err = devnet.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.network.Close()) })

@@ -1,38 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package testnet is a network as tests above the ledger want it: two organisations that have
-// agreed on terms, and whose first lets its clients register devices and run bridges. Each test has
-// an empty ledger.
+// Package testnet is a network as tests above the ledger want it: organisations, two unless a test
+// asks for three, that have agreed on terms, and whose first lets its clients register devices and
+// run bridges. Each test has an empty ledger.
 //
 // By default it is an embedded network of the test's own. With -fabric it is a chaincode name of
-// the test's own on a real network, which the test binary starts once.
+// the test's own on a real network, which the test binary starts once for each number of
+// organisations and each ordering. -orderers says how a real network orders.
 package testnet
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/anchorline/anchorline/ledger"
 	"github.com/anchorline/anchorline/network/devnet"
+	"github.com/anchorline/anchorline/network/fabric"
 )
 
-var onFabric = flag.Bool("fabric", false, "run on a real Fabric network instead of the embedded one")
+var (
+	onFabric = flag.Bool("fabric", false, "run on a real Fabric network instead of the embedded one")
+	orderers = flag.String("orderers", string(fabric.OneRaft), "orderers of the real network: 1 or 3 for Raft, bft for SmartBFT")
+)
 
-// Network is a running network of Org1MSP and Org2MSP.
+// Network is a running network.
 type Network struct {
-	t       testing.TB
-	profile func(msp, user string) devnet.Profile
+	t             testing.TB
+	organisations []string
+	profile       func(msp, user string) devnet.Profile
 	// embedded is nil on a real network.
 	embedded *devnet.Network
+	// kill ends the chaincode of an organisation, restart starts it again.
+	kill, restart func(t testing.TB, msp string)
 }
 
-// Main is TestMain of a package that uses a network: it runs the tests, ends the real network if
-// there is one, and fails when a test left a goroutine behind.
+// Main is TestMain of a package that uses a network: it runs the tests, ends the real networks if
+// there are any, and fails when a test left a goroutine behind.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if !shared.stopped() {
@@ -43,33 +51,33 @@ func Main(m *testing.M) {
 }
 
 // Start starts a network, which ends with the test.
-func Start(t testing.TB) *Network {
+func Start(t testing.TB, choices ...Option) *Network {
 	t.Helper()
-	n := &Network{t: t}
-	if *onFabric {
-		n.profile = shared.name(t)
-	} else {
-		n.embedded = embedded(t)
-		n.profile = n.embedded.Profile
+	o := options{organisations: 2, ordering: fabric.Ordering(*orderers)}
+	for _, choose := range choices {
+		choose(&o)
 	}
-	const terms = `{"organisations":["Org1MSP","Org2MSP"],"others":1}`
-	n.Transact("Org1MSP", "consortium:Approve", terms)
-	n.Transact("Org2MSP", "consortium:Approve", terms)
+	var n *Network
+	if *onFabric {
+		n = shared.start(t, o)
+	} else {
+		n = embedded(t, o)
+	}
+	terms, err := json.Marshal(struct {
+		Organisations []string `json:"organisations"`
+		Others        int      `json:"others"`
+	}{n.organisations, 1})
+	require.NoError(t, err)
+	for _, msp := range n.organisations {
+		n.Transact(msp, "consortium:Approve", string(terms))
+	}
 	n.Transact("Org1MSP", "roles:Grant", `{"role":"registrar","unit":"client"}`)
 	n.Transact("Org1MSP", "roles:Grant", `{"role":"bridge","unit":"client"}`)
 	return n
 }
 
-// embedded starts an embedded network.
-func embedded(t testing.TB) *devnet.Network {
-	t.Helper()
-	cfg := devnet.Default(t.TempDir())
-	cfg.BatchTimeout = 20 * time.Millisecond
-	running, err := devnet.Start(t.Context(), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, running.Close()) })
-	return running
-}
+// Organisations are the MSP IDs: Org1MSP, Org2MSP and, when there are three, Org3MSP.
+func (n *Network) Organisations() []string { return n.organisations }
 
 // Faults are the faults that a test may cause. A test that does is skipped on a real network.
 func (n *Network) Faults(t testing.TB) devnet.Faults {
@@ -78,6 +86,19 @@ func (n *Network) Faults(t testing.TB) devnet.Faults {
 		t.Skip("SKIPPED, NOT TESTED ON REAL FABRIC: it causes a fault inside the network")
 	}
 	return n.embedded.Faults()
+}
+
+// KillChaincode ends the chaincode of an organisation at once, on either network. On a real one the
+// test must have started the network with [OwnChaincode].
+func (n *Network) KillChaincode(t testing.TB, msp string) {
+	t.Helper()
+	n.kill(t, msp)
+}
+
+// RestartChaincode ends KillChaincode.
+func (n *Network) RestartChaincode(t testing.TB, msp string) {
+	t.Helper()
+	n.restart(t, msp)
 }
 
 // Profile is the connection profile of an organisation's user, "Admin" or "User1".

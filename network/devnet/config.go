@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/policy"
+	"github.com/anchorline/anchorline/network/identity"
 )
 
 // Config of an embedded network. Default holds every default.
@@ -23,18 +25,22 @@ type Config struct {
 	Dir string
 	// Listen is the loopback address of the first organisation's peer. With port 0 every
 	// server takes a free port. With another, the rest follows Fabric's test network, so that
-	// 7051 gives its ports: the second peer's is 2000 higher, the orderer's is one lower.
+	// 7051 gives its ports: the next peer's is 2000 higher each, the orderer's is one lower.
 	Listen string
 	// Channel and ChaincodeName are the one channel and the one chaincode on it.
 	Channel       string
 	ChaincodeName string
-	// Chaincode runs in this process, behind a chaincode server on loopback. When it is nil
-	// and ChaincodeAddress is empty, Anchorline's own contracts run.
-	Chaincode shim.Chaincode
-	// ChaincodeAddress is host:port of a chaincode server started by somebody else, without
-	// TLS. It excludes Chaincode.
-	ChaincodeAddress string
-	// EndorsementPolicy is the chaincode's, in the language of Fabric's tools.
+	// Organisations is how many organisations there are: Org1MSP, Org2MSP and so on, with a peer each.
+	Organisations int
+	// Chaincode makes the chaincode that an organisation's peer runs, in this process and behind a
+	// chaincode server of its own on loopback. It is called once for each, with its MSP ID. When it is
+	// nil, Anchorline's own contracts run. See Everywhere.
+	Chaincode func(mspID string) (shim.Chaincode, error)
+	// Services are chaincode servers that somebody else started, by the MSP ID of the organisation
+	// whose peer calls them. Chaincode runs for the organisations that have none.
+	Services map[string]Service
+	// EndorsementPolicy is the chaincode's, in the language of Fabric's tools; empty asks a peer of
+	// every organisation.
 	EndorsementPolicy string
 	// BatchTimeout is how long the first transaction of a block waits for others.
 	BatchTimeout time.Duration
@@ -51,6 +57,9 @@ type Config struct {
 	// Logger takes what happens; nil discards it.
 	Logger *slog.Logger
 }
+
+// maxOrganisations keeps the gateway's search for endorsers short and the ports apart.
+const maxOrganisations = 8
 
 // Limits of a peer that no option changes; Fabric's defaults.
 const (
@@ -70,7 +79,7 @@ func Default(dir string) Config {
 		Listen:            "127.0.0.1:0",
 		Channel:           "mychannel",
 		ChaincodeName:     "anchorline",
-		EndorsementPolicy: "AND('Org1MSP.peer', 'Org2MSP.peer')",
+		Organisations:     2,
 		BatchTimeout:      100 * time.Millisecond,
 		MaxMessages:       500,
 		PreferredMaxBytes: 2 << 20,
@@ -91,20 +100,52 @@ func (c Config) Validate() error {
 	add(c.Dir == "", "name a folder for the ledger and the identities")
 	add(!validName(c.Channel, ".-"), "channel %q: use lower-case letters, digits, dots and dashes", c.Channel)
 	add(!validName(strings.ToLower(c.ChaincodeName), "_-"), "chaincode name %q: use letters, digits, dashes and underscores", c.ChaincodeName)
-	add(c.Chaincode != nil && c.ChaincodeAddress != "", "give either a chaincode or the address of one, not both")
+	add(c.Organisations < 1 || c.Organisations > maxOrganisations,
+		"%d organisations: there may be 1 to %d", c.Organisations, maxOrganisations)
 	add(c.BatchTimeout <= 0, "batch timeout %s: it must be positive", c.BatchTimeout)
 	add(c.MaxMessages < 1, "%d transactions in a block: at least one must fit", c.MaxMessages)
 	add(c.PreferredMaxBytes < 1 || c.AbsoluteMaxBytes < c.PreferredMaxBytes,
 		"block size %d and transaction size %d: both must be positive, the second not smaller", c.PreferredMaxBytes, c.AbsoluteMaxBytes)
 	add(c.ExecuteTimeout <= 0, "execute timeout %s: it must be positive", c.ExecuteTimeout)
 	add(c.BroadcastTimeout <= 0, "broadcast timeout %s: it must be positive", c.BroadcastTimeout)
-	if _, err := policy.Parse(c.EndorsementPolicy); err != nil {
+	for mspID, service := range c.Services {
+		add(!slices.ContainsFunc(c.organisations(), func(o identity.Organisation) bool { return o.MSPID == mspID }),
+			"chaincode service of %q: there is no such organisation", mspID)
+		if _, err := service.credentials(); err != nil {
+			faults = append(faults, fmt.Errorf("chaincode service of %s: %w", mspID, err))
+		}
+	}
+	if _, err := policy.Parse(c.policy()); err != nil {
 		faults = append(faults, err)
 	}
-	if _, err := c.addresses(len(peerOrganisations())); err != nil {
+	if _, err := c.addresses(c.Organisations); err != nil {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
+}
+
+// organisations are the peer organisations, as in Fabric's test network.
+func (c Config) organisations() []identity.Organisation {
+	organisations := make([]identity.Organisation, min(max(c.Organisations, 0), maxOrganisations))
+	for i := range organisations {
+		organisations[i] = identity.Organisation{
+			Kind: identity.PeerOrganisation, MSPID: fmt.Sprintf("Org%dMSP", i+1), Domain: fmt.Sprintf("org%d.example.com", i+1),
+			Nodes: []string{peerNode}, Users: []string{"User1"},
+		}
+	}
+	return organisations
+}
+
+// policy is the chaincode's endorsement policy, given or not.
+func (c Config) policy() string {
+	if c.EndorsementPolicy != "" {
+		return c.EndorsementPolicy
+	}
+	var members []string
+	for _, org := range c.organisations() {
+		members = append(members, "'"+org.MSPID+".peer'")
+	}
+	return "AND(" + strings.Join(members, ", ") + ")"
 }
 
 // portStep is from one organisation's port to the next one's.

@@ -32,7 +32,7 @@ func TestVictim(t *testing.T) {
 		t.Skip("helper process of TestKilledAtAnyMomentTheLedgerContinues, started by it")
 	}
 	cfg := devnet.Default(dir)
-	cfg.Chaincode, cfg.BatchTimeout, cfg.MaxMessages = &probe.Chaincode{}, time.Millisecond, 4
+	cfg.Chaincode, cfg.BatchTimeout, cfg.MaxMessages = devnet.Everywhere(&probe.Chaincode{}), time.Millisecond, 4
 	n, err := devnet.Start(context.Background(), cfg)
 	require.NoError(t, err)
 	profile, err := json.Marshal(n.Profile("Org1MSP", "User1"))

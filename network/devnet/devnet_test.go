@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func start(t testing.TB, change ...func(*devnet.Config)) *devnet.Network {
 	t.Helper()
 	cfg := devnet.Default(t.TempDir())
-	cfg.Chaincode = &probe.Chaincode{}
+	cfg.Chaincode = devnet.Everywhere(&probe.Chaincode{})
 	cfg.BatchTimeout = 20 * time.Millisecond
 	for _, c := range change {
 		c(&cfg)
@@ -122,7 +122,7 @@ func TestTheLedgerContinuesAfterAStop(t *testing.T) {
 	for i := range 3 {
 		func() {
 			cfg := devnet.Default(dir)
-			cfg.Chaincode = &probe.Chaincode{}
+			cfg.Chaincode = devnet.Everywhere(&probe.Chaincode{})
 			n, err := devnet.Start(context.Background(), cfg)
 			require.NoError(t, err)
 			defer func() { require.NoError(t, n.Close()) }()

@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -37,6 +39,8 @@ type target struct {
 	orderer devnet.Profile
 	// withPolicy returns the network, or another, with this policy of the chaincode.
 	withPolicy func(t *testing.T, policy string) target
+	// down ends an organisation's peer; what it returns starts it again.
+	down func(t *testing.T, mspID string) (up func())
 }
 
 // seen is what a client saw of one step, with what differs from run to run masked.
@@ -111,7 +115,10 @@ func newRun() string { return fmt.Sprintf("%016x", rand.Uint64()) }
 func embedded(t *testing.T, policy string) target {
 	t.Helper()
 	n := start(t, func(cfg *devnet.Config) { cfg.ChaincodeName, cfg.EndorsementPolicy = "probe", policy })
-	return target{profile: n.Profile, orderer: n.Orderer(), withPolicy: embedded}
+	return target{profile: n.Profile, orderer: n.Orderer(), withPolicy: embedded, down: func(t *testing.T, mspID string) func() {
+		require.NoError(t, n.Faults().StopPeer(mspID))
+		return func() { require.NoError(t, n.Faults().StartPeer(t.Context(), mspID)) }
+	}}
 }
 
 // realTarget is a real network with the probe on it.
@@ -148,11 +155,35 @@ func realTarget(t *testing.T) target {
 			return devnet.Profile(p)
 		},
 	}
+	real.down = func(t *testing.T, mspID string) func() {
+		endPeer(t, n, mspID)
+		return func() {
+			_, err := fabric.Start(t.Context(), fabric.Config{Dir: dir})
+			require.NoError(t, err)
+		}
+	}
 	real.withPolicy = func(t *testing.T, policy string) target {
 		deploy(t, policy)
 		return real
 	}
 	return real
+}
+
+// endPeer ends the peer of an organisation by its pid, as the scripts keep it.
+func endPeer(t *testing.T, n *fabric.Network, mspID string) {
+	t.Helper()
+	name := "peer0." + strings.ToLower(strings.TrimSuffix(mspID, "MSP"))
+	content, err := os.ReadFile(filepath.Join(n.Dir(), "run", name+".pid"))
+	require.NoError(t, err)
+	text, _, _ := strings.Cut(string(content), "\n")
+	pid, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	gone := regexp.MustCompile(regexp.QuoteMeta(name) + " +down")
+	require.Eventually(t, func() bool {
+		err := n.Status(t.Context())
+		return err != nil && gone.MatchString(err.Error())
+	}, patience, tick)
 }
 
 // pretty writes what was seen, without the prefix of the keys.

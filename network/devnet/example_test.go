@@ -47,7 +47,7 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	cfg := devnet.Default(dir)
-	cfg.Chaincode = greeter{}
+	cfg.Chaincode = devnet.Everywhere(greeter{})
 	n, err := devnet.Start(ctx, cfg)
 	if err != nil {
 		return err

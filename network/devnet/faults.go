@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -73,28 +74,96 @@ func (f Faults) StartPeer(ctx context.Context, mspID string) error {
 	return s.restart(ctx)
 }
 
-// StopChaincode ends the chaincode server that runs in this process.
-func (f Faults) StopChaincode() error {
-	if f.network.program.server == nil {
-		return ErrNotOurs
+// HangPeer stops the peer of an organisation from reading and answering; its address still takes
+// connections, as that of a process does which is stopped or starved.
+func (f Faults) HangPeer(mspID string) error { return f.hang(mspID, true) }
+
+// ReleasePeer ends HangPeer; what was sent meanwhile is handled then.
+func (f Faults) ReleasePeer(mspID string) error { return f.hang(mspID, false) }
+
+func (f Faults) hang(mspID string, hang bool) error {
+	s, err := f.peer(mspID)
+	if err != nil {
+		return err
 	}
-	f.network.program.stop()
+	s.gate.hold(hang)
 	return nil
 }
 
-// StartChaincode ends StopChaincode.
-func (f Faults) StartChaincode(ctx context.Context) error {
-	if f.network.program.server == nil {
-		return ErrNotOurs
+// HoldBlocks makes the peer of an organisation lag: blocks that come from now on are not on its
+// ledger, and what is read at it or endorsed by it is of the state before them. It waits for the
+// chaincode calls that are under way.
+func (f Faults) HoldBlocks(mspID string) error {
+	i, err := f.index(mspID)
+	if err != nil {
+		return err
 	}
-	return f.network.program.server.restart(ctx)
+	f.network.peers[i].Ledger.Hold()
+	return nil
+}
+
+// ReleaseBlocks ends HoldBlocks: the peer has all blocks at once.
+func (f Faults) ReleaseBlocks(mspID string) error {
+	i, err := f.index(mspID)
+	if err != nil {
+		return err
+	}
+	f.network.peers[i].Ledger.Release()
+	return nil
+}
+
+// StopChaincode ends the chaincode servers of organisations, of all when none is named. They run in
+// this process.
+func (f Faults) StopChaincode(mspIDs ...string) error {
+	return f.programs(mspIDs, func(s *server) error {
+		s.stop()
+		return nil
+	})
+}
+
+// StartChaincode ends StopChaincode.
+func (f Faults) StartChaincode(ctx context.Context, mspIDs ...string) error {
+	return f.programs(mspIDs, func(s *server) error { return s.restart(ctx) })
+}
+
+// programs does something with the chaincode servers of organisations, when all of them are ours.
+func (f Faults) programs(mspIDs []string, do func(*server) error) error {
+	var servers []*server
+	for i, p := range f.network.programs {
+		mspID := f.network.topology.peers[i].org.MSPID
+		if len(mspIDs) > 0 && !slices.Contains(mspIDs, mspID) {
+			continue
+		}
+		if p.server == nil {
+			return fmt.Errorf("%s: %w", mspID, ErrNotOurs)
+		}
+		servers = append(servers, p.server)
+	}
+	if len(servers) < len(mspIDs) {
+		return fmt.Errorf("%v: %w", mspIDs, ErrNoSuchPeer)
+	}
+	for _, s := range servers {
+		if err := do(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f Faults) peer(mspID string) (*server, error) {
+	i, err := f.index(mspID)
+	if err != nil {
+		return nil, err
+	}
+	return f.network.servers[i], nil
+}
+
+// index is the place of an organisation's peer among the peers.
+func (f Faults) index(mspID string) (int, error) {
 	for i, node := range f.network.topology.peers {
 		if node.org.MSPID == mspID {
-			return f.network.servers[i], nil
+			return i, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", mspID, ErrNoSuchPeer)
+	return 0, fmt.Errorf("%s: %w", mspID, ErrNoSuchPeer)
 }

@@ -185,7 +185,7 @@ func (p *panicking) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 }
 
 func TestAPanicOfChaincodeEndsItsStreamAndNothingElse(t *testing.T) {
-	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = &panicking{} })
+	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = devnet.Everywhere(&panicking{}) })
 	c := contractOf(t, n)
 	_, err := c.SubmitTransaction("panic")
 	requireEndorseError(t, err, codes.Aborted, "Org1MSP", "chaincode stream terminated")

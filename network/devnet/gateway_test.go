@@ -217,7 +217,7 @@ func TestPeersThatDisagreeEndorseNothing(t *testing.T) {
 func TestASlowChaincodeTimesOut(t *testing.T) {
 	slow := make(chan struct{})
 	n := start(t, func(cfg *devnet.Config) {
-		cfg.Chaincode = &probe.Chaincode{Wait: slow}
+		cfg.Chaincode = devnet.Everywhere(&probe.Chaincode{Wait: slow})
 		cfg.ExecuteTimeout = 50 * time.Millisecond
 	})
 	c := contractOf(t, n)
@@ -229,7 +229,7 @@ func TestASlowChaincodeTimesOut(t *testing.T) {
 
 func TestAClientsDeadlineEndsAnEndorsement(t *testing.T) {
 	slow := make(chan struct{})
-	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = &probe.Chaincode{Wait: slow} })
+	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = devnet.Everywhere(&probe.Chaincode{Wait: slow}) })
 	defer close(slow)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -239,7 +239,7 @@ func TestAClientsDeadlineEndsAnEndorsement(t *testing.T) {
 
 func TestMoreThan500CallsAtOnceAreRefused(t *testing.T) {
 	slow := make(chan struct{})
-	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = &probe.Chaincode{Wait: slow} })
+	n := start(t, func(cfg *devnet.Config) { cfg.Chaincode = devnet.Everywhere(&probe.Chaincode{Wait: slow}) })
 	c := contractOf(t, n)
 	refused := make(chan error, 520)
 	var calls sync.WaitGroup

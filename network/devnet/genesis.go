@@ -3,6 +3,7 @@
 package devnet
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
 	if err != nil {
 		return err
 	}
-	block, err := order.NewBlock(t.orderer.identity, 0, nil, [][]byte{envelope})
+	block, err := order.FirstBlock(envelope)
 	if err != nil {
 		return err
 	}
@@ -44,8 +45,9 @@ func writeGenesis(cfg Config, t *topology, ledger *store.Store) error {
 	}})
 }
 
-// ErrOtherNetwork says that a folder's ledger is of another channel or chaincode.
-var ErrOtherNetwork = errors.New("the folder holds the ledger of another network; give its channel and chaincode, or another folder")
+// ErrOtherNetwork says that a folder's ledger is of another channel, chaincode or number of
+// organisations.
+var ErrOtherNetwork = errors.New("the folder holds the ledger of another network; give its channel, chaincode and number of organisations, or another folder")
 
 // checkGenesis checks that a ledger that is there is of this channel and chaincode.
 func checkGenesis(cfg Config, ledger *store.Store) error {
@@ -63,6 +65,13 @@ func checkGenesis(cfg Config, ledger *store.Store) error {
 	}
 	if there := headers.Channel.GetChannelId(); there != cfg.Channel {
 		return fmt.Errorf("channel %q is there, not %q: %w", there, cfg.Channel, ErrOtherNetwork)
+	}
+	config, err := wire.Decode(headers.Payload.GetData(), &common.ConfigEnvelope{})
+	if err != nil {
+		return err
+	}
+	if there := len(config.GetConfig().GetChannelGroup().GetGroups()["Application"].GetGroups()); there != cfg.Organisations {
+		return fmt.Errorf("%d organisations are there, not %d: %w", there, cfg.Organisations, ErrOtherNetwork)
 	}
 	snapshot, err := ledger.Snapshot()
 	if err != nil {
@@ -86,11 +95,19 @@ func configEnvelope(cfg Config, t *topology) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	nonce := make([]byte, order.NonceSize)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("draw nonce: %w", err)
+	}
 	var e wire.Encoder
 	return e.Bytes(&common.Envelope{Payload: e.Bytes(&common.Payload{
-		Header: &common.Header{ChannelHeader: e.Bytes(&common.ChannelHeader{
-			Type: int32(common.HeaderType_CONFIG), ChannelId: cfg.Channel, Timestamp: timestamppb.Now(),
-		})},
+		Header: &common.Header{
+			ChannelHeader: e.Bytes(&common.ChannelHeader{
+				Type: int32(common.HeaderType_CONFIG), Version: 1, ChannelId: cfg.Channel,
+				TxId: wire.TransactionID(nonce, nil), Timestamp: timestamppb.Now(),
+			}),
+			SignatureHeader: e.Bytes(&common.SignatureHeader{Nonce: nonce}),
+		},
 		Data: e.Bytes(&common.ConfigEnvelope{Config: config}),
 	})}), e.Err
 }

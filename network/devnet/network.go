@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package devnet is an embedded Fabric network in one process: two organisations with a peer
-// each and an orderer, on loopback, for development, demonstrations and tests.
+// Package devnet is an embedded Fabric network in one process: organisations with a peer each
+// and an orderer, on loopback, for development, demonstrations and tests.
 //
 // In: Fabric's own gRPC calls, from its client SDK or its tools. Out: what a real network
 // would answer; DIFFERENCES.md lists where it does not. It runs real chaincode over the real
@@ -35,8 +35,10 @@ import (
 type Network struct {
 	config   Config
 	topology *topology
-	channel  *channel.Channel
-	program  *program
+	channel  *channel.Channel // as the orderer sees it
+	ledger   *store.Store
+	peers    []*channel.Channel // as each peer sees it
+	programs []*program         // each peer's chaincode
 	orderer  *order.Orderer
 	hosts    []*chaincode.Host
 	gateways []*gateway.Gateway
@@ -77,9 +79,12 @@ func (n *Network) start(ctx context.Context) error {
 	if err := n.listen(ctx); err != nil {
 		return err
 	}
-	var err error
-	if n.program, err = newProgram(ctx, n.config); err != nil {
-		return err
+	for _, node := range n.topology.peers {
+		p, err := newProgram(ctx, n.config, node.org.MSPID)
+		if err != nil {
+			return fmt.Errorf("chaincode of %s: %w", node.org.MSPID, err)
+		}
+		n.programs = append(n.programs, p)
 	}
 	n.buildOrderer()
 	if err := n.buildPeers(); err != nil {
@@ -95,20 +100,21 @@ func (n *Network) start(ctx context.Context) error {
 }
 
 func (n *Network) openLedger() (err error) {
-	if n.channel.Ledger, err = store.Open(filepath.Join(n.config.Dir, "ledger.db")); err != nil {
+	if n.ledger, err = store.Open(filepath.Join(n.config.Dir, "ledger.db")); err != nil {
 		return err
 	}
-	if n.topology, err = loadTopology(n.config.Dir, n.config.Channel); err != nil {
+	n.channel.Ledger = n.ledger.View()
+	if n.topology, err = loadTopology(n.config); err != nil {
 		return err
 	}
 	n.channel.Members = n.topology.members
-	if n.channel.Policy, err = policy.Parse(n.config.EndorsementPolicy); err != nil {
+	if n.channel.Policy, err = policy.Parse(n.config.policy()); err != nil {
 		return err
 	}
 	if n.Height() > 0 {
-		return checkGenesis(n.config, n.channel.Ledger)
+		return checkGenesis(n.config, n.ledger)
 	}
-	return writeGenesis(n.config, n.topology, n.channel.Ledger)
+	return writeGenesis(n.config, n.topology, n.ledger)
 }
 
 // listen takes the addresses of all servers: the gateways need to know them.
@@ -134,11 +140,11 @@ func (n *Network) listen(ctx context.Context) error {
 }
 
 // Height is the number of blocks on the ledger.
-func (n *Network) Height() uint64 { return n.channel.Ledger.Height() }
+func (n *Network) Height() uint64 { return n.ledger.Height() }
 
 // Bytes is the size of the ledger's blocks on disk in bytes, as a peer's block files hold
 // them; state and indexes are not counted.
-func (n *Network) Bytes() (int64, error) { return n.channel.Ledger.Bytes(), nil }
+func (n *Network) Bytes() (int64, error) { return n.ledger.Bytes(), nil }
 
 // Close ends every call and stops everything that Start started.
 func (n *Network) Close() error {
@@ -152,15 +158,15 @@ func (n *Network) Close() error {
 	for _, h := range n.hosts {
 		h.Close()
 	}
-	if n.program != nil {
-		n.program.stop()
+	for _, p := range n.programs {
+		p.stop()
 	}
 	if n.cancel != nil {
 		n.cancel()
 	}
 	n.done.Wait()
-	if n.channel.Ledger == nil {
+	if n.ledger == nil {
 		return nil
 	}
-	return n.channel.Ledger.Close()
+	return n.ledger.Close()
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/anchorline/anchorline/network/devnet/internal/chaincode"
+	"github.com/anchorline/anchorline/network/devnet/internal/channel"
 	"github.com/anchorline/anchorline/network/devnet/internal/deliver"
 	"github.com/anchorline/anchorline/network/devnet/internal/endorse"
 	"github.com/anchorline/anchorline/network/devnet/internal/gateway"
@@ -25,7 +25,7 @@ func (n *Network) buildOrderer() {
 		Channel: n.channel, Signer: n.topology.orderer.identity, Logger: n.config.Logger,
 		BatchTimeout: n.config.BatchTimeout, MaxMessages: n.config.MaxMessages,
 		PreferredMaxBytes: n.config.PreferredMaxBytes, AbsoluteMaxBytes: n.config.AbsoluteMaxBytes,
-		Committer: &committer{Store: n.channel.Ledger, validator: &validate.Validator{Channel: n.channel}},
+		Committer: &committer{Store: n.ledger, validator: &validate.Validator{Channel: n.channel}},
 	})
 	allow := func(s member.Signed) error { return n.topology.members.Ordering(member.Readers, s) }
 	service := &deliver.Orderer{AtomicBroadcastServer: n.orderer, Config: deliver.Config{Channel: n.channel, Allow: allow}}
@@ -35,36 +35,45 @@ func (n *Network) buildOrderer() {
 // buildPeers makes the services of every peer and puts them on its server.
 func (n *Network) buildPeers() error {
 	for i, node := range n.topology.peers {
-		host := chaincode.NewHost(chaincode.Config{
-			ID: n.program.id, Name: n.config.ChaincodeName, Address: n.program.address(),
-			DialOptions:    []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())},
-			ExecuteTimeout: n.config.ExecuteTimeout, DialTimeout: dialTimeout,
-		})
+		own := *n.channel
+		own.Ledger = n.ledger.View()
+		n.peers = append(n.peers, &own)
+		system := n.system(&own, node, n.programs[i])
+		host, err := n.host(n.programs[i], system)
+		if err != nil {
+			return err
+		}
 		n.hosts = append(n.hosts, host)
 		endorser := endorse.New(endorse.Config{
-			Channel: n.channel, MSPID: node.org.MSPID, Signer: node.identity, Executor: host, System: n.system(),
+			Channel: &own, MSPID: node.org.MSPID, Signer: node.identity, Executor: host, System: system,
 		})
 		g, err := n.gateway(i, endorser)
 		if err != nil {
 			return err
 		}
 		n.gateways = append(n.gateways, g)
-		allow := func(s member.Signed) error { return n.topology.members.Application(n.channel.Name, member.Readers, s) }
+		allow := func(s member.Signed) error { return n.topology.members.Application(own.Name, member.Readers, s) }
 		n.servers[i].services = func(s *grpc.Server) {
 			peer.RegisterEndorserServer(s, endorser)
-			peer.RegisterDeliverServer(s, &deliver.Peer{Config: deliver.Config{Channel: n.channel, Allow: allow}})
+			peer.RegisterDeliverServer(s, &deliver.Peer{Config: deliver.Config{Channel: &own, Allow: allow}})
 			fabricgateway.RegisterGatewayServer(s, g)
 		}
 	}
 	return nil
 }
 
-func (n *Network) system() *system.Chaincodes {
-	s := &system.Chaincodes{Channel: n.channel}
-	for _, node := range n.topology.peers {
-		s.Organisations = append(s.Organisations, node.org.MSPID)
-	}
-	return s
+// host is a peer's side of its chaincode.
+func (n *Network) host(p *program, system *system.Chaincodes) (*chaincode.Host, error) {
+	creds, err := p.service.credentials()
+	return chaincode.NewHost(chaincode.Config{
+		System: system,
+		ID:     p.id, Name: n.config.ChaincodeName, Address: p.address(), DialOptions: []grpc.DialOption{grpc.WithTransportCredentials(creds)},
+		ExecuteTimeout: n.config.ExecuteTimeout, DialTimeout: dialTimeout,
+	}), err
+}
+
+func (n *Network) system(own *channel.Channel, of *node, p *program) *system.Chaincodes {
+	return &system.Chaincodes{Channel: own, MSPID: of.org.MSPID, PackageID: p.id, Organisations: n.Organisations()}
 }
 
 // gateway makes the gateway of a peer. It calls its own endorser directly, and the other
@@ -89,7 +98,7 @@ func (n *Network) gateway(own int, endorser peer.EndorserServer) (*gateway.Gatew
 		return nil, err
 	}
 	return gateway.New(gateway.Config{
-		Channel: n.channel, System: system.Names(), Peers: peers,
+		Channel: n.peers[own], System: system.Names(), Peers: peers,
 		Orderer: ordering, OrdererMSPID: n.topology.orderer.org.MSPID,
 		EndorsementTimeout: endorsementTimeout, BroadcastTimeout: n.config.BroadcastTimeout,
 	}), nil

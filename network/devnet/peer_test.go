@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -149,7 +150,13 @@ func TestThePeerCommandWorksUnchanged(t *testing.T) {
 	out, err = c.run("lifecycle", "chaincode", "querycommitted", "-C", "mychannel", "-n", "absent")
 	require.Error(t, err)
 	require.Contains(t, out, "namespace absent is not defined")
-	out, err = c.run("lifecycle", "chaincode", "queryinstalled")
+	installed := c.must("lifecycle", "chaincode", "queryinstalled")
+	require.Contains(t, installed, "Label: anchorline_1.0")
+	_, id, _ := strings.Cut(installed, "Package ID: ")
+	id, _, _ = strings.Cut(id, ",")
+	require.Contains(t, c.must("lifecycle", "chaincode", "queryapproved", "-C", "mychannel", "-n", "anchorline"), "package-id: "+id)
+	require.Contains(t, c.must("lifecycle", "chaincode", "checkcommitreadiness", "-C", "mychannel", "-n", "anchorline", "-v", "2.0", "--sequence", "2"), "Org1MSP: false")
+	out, err = c.run(append([]string{"lifecycle", "chaincode", "commit", "-C", "mychannel", "-n", "anchorline", "-v", "2.0", "--sequence", "2"}, c.orderer...)...)
 	require.Error(t, err)
 	require.Contains(t, out, "no lifecycle transactions")
 }

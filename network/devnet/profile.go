@@ -40,6 +40,15 @@ func (n *Network) Profile(mspID, user string) Profile {
 	return Profile{}
 }
 
+// Organisations are the MSP IDs of the peer organisations.
+func (n *Network) Organisations() []string {
+	var mspIDs []string
+	for _, node := range n.topology.peers {
+		mspIDs = append(mspIDs, node.org.MSPID)
+	}
+	return mspIDs
+}
+
 // Orderer returns what a tool needs to reach the orderer itself: endpoint, server name and
 // TLS CA. Clients of the gateway do not.
 func (n *Network) Orderer() Profile {

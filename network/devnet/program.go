@@ -20,29 +20,37 @@ import (
 // chaincodeVersion is the version of the one chaincode definition.
 const chaincodeVersion = "1.0"
 
-// program is where the chaincode runs: a server of ours on loopback, or somebody's address.
-type program struct {
-	id     string
-	remote string  // somebody's address, or ""
-	server *server // ours, or nil
+// Everywhere is one chaincode for the peers of all organisations, for [Config.Chaincode].
+func Everywhere(code shim.Chaincode) func(mspID string) (shim.Chaincode, error) {
+	return func(string) (shim.Chaincode, error) { return code, nil }
 }
 
-// newProgram starts the chaincode server that the configuration asks for.
-func newProgram(ctx context.Context, cfg Config) (*program, error) {
+// anchorline is what runs when no other chaincode is given.
+func anchorline(string) (shim.Chaincode, error) { return contract.New() }
+
+// program is where the chaincode of one peer runs: a server of ours on loopback, or somebody's.
+type program struct {
+	id      string
+	service Service // somebody's; the zero value for ours
+	server  *server // ours, or nil
+}
+
+// newProgram starts the chaincode server of a peer, unless somebody else runs it.
+func newProgram(ctx context.Context, cfg Config, mspID string) (*program, error) {
 	label := cfg.ChaincodeName + "_" + chaincodeVersion
-	p := &program{id: label + ":" + hex.EncodeToString(wire.Hash([]byte(label))), remote: cfg.ChaincodeAddress}
-	if p.remote != "" {
+	p := &program{id: label + ":" + hex.EncodeToString(wire.Hash([]byte(label), []byte(mspID))), service: cfg.Services[mspID]}
+	if p.service.Address != "" {
 		return p, nil
 	}
-	code := cfg.Chaincode
-	if code == nil {
-		own, err := contract.New()
-		if err != nil {
-			return nil, err
-		}
-		code = own
+	start := cfg.Chaincode
+	if start == nil {
+		start = anchorline
 	}
-	p.server = &server{name: "chaincode " + cfg.ChaincodeName, address: "127.0.0.1:0", logger: cfg.Logger}
+	code, err := start(mspID)
+	if err != nil {
+		return nil, err
+	}
+	p.server = &server{name: "chaincode " + cfg.ChaincodeName + " of " + mspID, address: "127.0.0.1:0", logger: cfg.Logger}
 	p.server.options = func() []grpc.ServerOption {
 		return []grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessageSize), grpc.MaxSendMsgSize(maxMessageSize)}
 	}
@@ -59,7 +67,7 @@ func newProgram(ctx context.Context, cfg Config) (*program, error) {
 
 func (p *program) address() string {
 	if p.server == nil {
-		return p.remote
+		return p.service.Address
 	}
 	return p.server.address
 }

@@ -59,7 +59,7 @@ func newSamples(t *testing.T, chaincodeModule, name string) samples {
 	}, samplesPatience, 10*time.Millisecond, "the sample chaincode does not listen")
 	s.network = start(t, func(cfg *devnet.Config) {
 		cfg.Dir, cfg.Listen = filepath.Join(s.tree, "test-network"), "127.0.0.1:7051" // the samples say 7051
-		cfg.Chaincode, cfg.ChaincodeAddress, cfg.ChaincodeName = nil, address, name
+		cfg.Services, cfg.ChaincodeName = servedBy(devnet.Service{Address: address}), name
 	})
 	return s
 }

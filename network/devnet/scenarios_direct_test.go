@@ -236,9 +236,6 @@ func outline(path string, group *common.ConfigGroup) []string {
 		lines = append(lines, fmt.Sprintf("%s policy %s of type %d %x mod %s", path, name, policy.GetPolicy().GetType(), policy.GetPolicy().GetValue(), policy.GetModPolicy()))
 	}
 	for name, sub := range group.GetGroups() {
-		if path == "Channel/Orderer" {
-			name = "ORGANISATION" // its name is free
-		}
 		lines = append(lines, outline(path+"/"+name, sub)...)
 	}
 	slices.Sort(lines)

@@ -256,6 +256,19 @@ func scenarios(run string) []scenario {
 			}
 			a.submit("private", "put", "a")
 		}),
+		as("chaincode calls chaincode", func(a *actor) {
+			a.submit("call", a.profile.Chaincode, "get", "a")
+			a.evaluate("call", a.profile.Chaincode+"/"+a.profile.Channel, "get", "a")
+			a.submit("call", "absent", "get", "a")
+			a.submit("call", "absent/absent", "get", "a")
+			a.submit("call", a.profile.Chaincode+"/absent", "get", "a")
+			for _, system := range []string{"qscc", "cscc", "_lifecycle"} {
+				a.evaluate("call", system)
+				a.evaluate("call", system, "GetChainInfo", a.profile.Channel)
+				a.evaluate("call", system, "GetChannels", a.profile.Channel)
+			}
+			a.submit("call", "qscc", "GetChainInfo", a.profile.Channel)
+		}),
 		as("rich queries", func(a *actor) { a.submit("rich", "{}") }),
 		as("absent blocks", func(a *actor) {
 			a.contract = a.gateway.GetNetwork(a.profile.Channel).GetContract("qscc")
@@ -268,11 +281,18 @@ func scenarios(run string) []scenario {
 		{name: "strangers", run: strangers},
 		{name: "a proposal that is on the ledger", run: replayed},
 		{name: "policies of the chaincode", run: policies},
+		{name: "blocks through the gateway", run: blocks},
+		{name: "endorsed and never submitted", run: attested},
+		lifecycleQueries(),
 	}
 	list = append(list, shimScenarios(k)...)
 	list = append(list, directScenarios()...)
 	for _, s := range []scenario{
-		as("chaincode calls chaincode", func(a *actor) { a.submit("call", a.profile.Chaincode) }),
+		as("implicit collections", func(a *actor) {
+			for _, operation := range []string{"get", "hash", "put"} {
+				a.evaluate("private", operation, k("im"), "_implicit_org_Org1MSP")
+			}
+		}),
 		as("a policy that asks for one peer twice", func(a *actor) {
 			a.submit("put", k("same"), "1")
 			a.submit("rule", k("same"), "2", "Org1MSP.peer", "Org1MSP.member")

@@ -19,6 +19,7 @@ type server struct {
 	options  func() []grpc.ServerOption
 	services func(*grpc.Server) // set before serve
 	logger   *slog.Logger
+	gate     gate
 
 	mu       sync.Mutex
 	address  string
@@ -35,7 +36,7 @@ func (s *server) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for %s: %w", s.name, err)
 	}
-	s.listener, s.address = listener, listener.Addr().String()
+	s.listener, s.address = gatedListener{listener, &s.gate}, listener.Addr().String()
 	return nil
 }
 
@@ -57,6 +58,7 @@ func (s *server) serve() {
 func (s *server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.gate.end()
 	if s.grpc != nil {
 		s.grpc.Stop()
 	}
@@ -65,6 +67,7 @@ func (s *server) stop() {
 	}
 	s.grpc, s.listener = nil, nil
 	s.done.Wait()
+	s.gate.reset()
 }
 
 // restart serves again on the same address, when stopped.

@@ -135,7 +135,7 @@ func TestTheTransactionsTimeIsTheClients(t *testing.T) {
 func TestWhatIsNotSupportedIsRefused(t *testing.T) {
 	c := contractOf(t, start(t))
 	for function, text := range map[string]string{
-		"private": "collection", "rich": "ExecuteQuery not supported for leveldb", "call": "this network does not call chaincode from chaincode",
+		"private": "collection", "rich": "ExecuteQuery not supported for leveldb", "call": "chaincode put not found",
 	} {
 		_, err := c.SubmitTransaction(function, "put", "other")
 		requireEndorseError(t, err, codes.Aborted, "Org1MSP", text)

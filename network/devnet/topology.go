@@ -24,13 +24,6 @@ const (
 	peerNode    = "peer0"
 )
 
-func peerOrganisations() []identity.Organisation {
-	return []identity.Organisation{
-		{Kind: identity.PeerOrganisation, MSPID: "Org1MSP", Domain: "org1.example.com", Nodes: []string{peerNode}, Users: []string{"User1"}},
-		{Kind: identity.PeerOrganisation, MSPID: "Org2MSP", Domain: "org2.example.com", Nodes: []string{peerNode}, Users: []string{"User1"}},
-	}
-}
-
 func ordererOrganisation() identity.Organisation {
 	return identity.Organisation{Kind: identity.OrdererOrganisation, MSPID: "OrdererMSP", Domain: "example.com", Nodes: []string{ordererNode}}
 }
@@ -52,9 +45,9 @@ type node struct {
 }
 
 // loadTopology makes the identities that are not there yet and loads those of the nodes.
-func loadTopology(dir, channel string) (*topology, error) {
-	t := &topology{root: filepath.Join(dir, "organizations")}
-	organisations := append(peerOrganisations(), ordererOrganisation())
+func loadTopology(cfg Config) (*topology, error) {
+	t := &topology{root: filepath.Join(cfg.Dir, "organizations")}
+	organisations := append(cfg.organisations(), ordererOrganisation())
 	if err := identity.Write(t.root, organisations...); err != nil {
 		return nil, err
 	}
@@ -71,7 +64,7 @@ func loadTopology(dir, channel string) (*topology, error) {
 			MSPID: org.MSPID, CA: ca, Application: org.Kind == identity.PeerOrganisation,
 		})
 	}
-	t.members = member.NewRegistry(channel, trusted...)
+	t.members = member.NewRegistry(cfg.Channel, trusted...)
 	for _, org := range organisations {
 		n := &node{org: org, name: org.Nodes[0]}
 		var err error

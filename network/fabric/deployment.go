@@ -5,10 +5,17 @@ package fabric
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // Deployment says which chaincode to deploy; the zero value is ours, as deploy.sh does it.
@@ -21,6 +28,14 @@ type Deployment struct {
 	Policy string
 	// Source is the folder of the chaincode's main package; ours when empty.
 	Source string
+	// Sources are folders of main packages by MSP ID, of the organisations that run other code.
+	Sources map[string]string
+	// Addresses are host:port by MSP ID, where organisations' chaincode serves instead of at the
+	// network's port for it: a second chaincode on one network needs its own.
+	Addresses map[string]string
+	// Like is the name of another chaincode that was deployed as a service: its packages are taken,
+	// and its processes serve this one too.
+	Like string
 	// Package is a file from package-chaincode.sh that the peers build and run themselves; when
 	// empty the chaincode is a service, built from Source.
 	Package string
@@ -37,8 +52,8 @@ func (d Deployment) name() string {
 	return d.Name
 }
 
-// Deploy installs, approves, commits and starts a chaincode on the network, and returns when both
-// peers answered the probe. Of ours, both organisations have then approved the terms, that one other
+// Deploy installs, approves, commits and starts a chaincode on the network, and returns when the
+// peers answered the probe. Of ours, all organisations have then approved the terms, that one other
 // signs each change, and the users have their roles. What is as wanted is left alone.
 func (n *Network) Deploy(ctx context.Context, deployment Deployment) error {
 	arguments := []string{"--name", deployment.name()}
@@ -47,13 +62,61 @@ func (n *Network) Deploy(ctx context.Context, deployment Deployment) error {
 		{"--policy", deployment.Policy},
 		{"--source", deployment.Source},
 		{"--package", deployment.Package},
+		{"--like", deployment.Like},
 		{"--probe", deployment.Probe},
 	} {
 		if option.value != "" {
 			arguments = append(arguments, option.flag, option.value)
 		}
 	}
+	for _, option := range [...]struct {
+		flag   string
+		values map[string]string
+	}{{"--source-of", deployment.Sources}, {"--address-of", deployment.Addresses}} {
+		for _, mspID := range slices.Sorted(maps.Keys(option.values)) {
+			arguments = append(arguments, option.flag, mspID+"="+option.values[mspID])
+		}
+	}
 	return n.run(ctx, "deploy.sh", arguments...)
+}
+
+// ErrNoProcess means that a chaincode's process is not one that Deploy started, or is gone.
+var ErrNoProcess = errors.New("no such chaincode process")
+
+// KillChaincode kills the process of an organisation's chaincode, as a crash would; Deploy starts it
+// again. chaincode is the name it was deployed by, "anchorline" when empty. The process is gone when
+// it returns.
+func (n *Network) KillChaincode(ctx context.Context, mspID, chaincode string) error {
+	name := "chaincode-" + Deployment{Name: chaincode}.name() + "-" + mspID
+	content, err := os.ReadFile(filepath.Join(n.config.Dir, "run", name+".pid"))
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", name, ErrNoProcess, err)
+	}
+	text, _, _ := strings.Cut(string(content), "\n")
+	pid, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w: pid %q", name, ErrNoProcess, text)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("%s: %w: %w", name, ErrNoProcess, err)
+	}
+	for !n.down(ctx, name) {
+		select {
+		case <-time.After(deathPause):
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not end: %w", name, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// deathPause is between two looks at a process that was killed.
+const deathPause = 50 * time.Millisecond
+
+// down tells whether status.sh says that a process does not run.
+func (n *Network) down(ctx context.Context, name string) bool {
+	err := n.Status(ctx)
+	return err != nil && regexp.MustCompile("(?m)^"+regexp.QuoteMeta(name)+" +down$").MatchString(err.Error())
 }
 
 // Profile is what a client needs to act as one identity on the network; the file of it is the
@@ -70,7 +133,7 @@ type Profile struct {
 }
 
 // Profile reads the profile of an identity and returns it and the path of its file. mspID is
-// Org1MSP or Org2MSP, user Admin, User1, User2 or User3; chaincode is the name it was deployed by,
+// Org1MSP, Org2MSP or Org3MSP, user Admin, User1, User2 or User3; chaincode is the name it was deployed by,
 // "anchorline" when empty.
 func (n *Network) Profile(mspID, user, chaincode string) (Profile, string, error) {
 	organisation := strings.ToLower(strings.TrimSuffix(mspID, "MSP"))

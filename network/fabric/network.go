@@ -3,7 +3,7 @@
 // Package fabric drives a real Hyperledger Fabric network on this machine for tests.
 //
 // In goes a folder and, from FABRIC_BIN or the PATH, Fabric's own programs; out comes a channel
-// of two organisations with our chaincode on it, and a connection profile for each identity. The
+// of two or three organisations with our chaincode on it, and a connection profile for each identity. The
 // work is done by the scripts in test-network-scripts, so that tests use what operators use. The
 // network is made of processes that outlive this one: after a crash of the caller it still runs,
 // Start finds it again, and Stop ends it.
@@ -40,6 +40,8 @@ type Config struct {
 	Dir string
 	// Ordering is OneRaft when empty.
 	Ordering Ordering
+	// Organisations is 2 or 3: Org1MSP, Org2MSP, Org3MSP, with a peer each; 0 is 2.
+	Organisations int
 	// BasePort is the first of forty ports on 127.0.0.1; 0 takes the scripts' default, or that
 	// of the network which Dir holds already.
 	BasePort int
@@ -87,6 +89,9 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 	var arguments []string
 	if config.Ordering != "" {
 		arguments = append(arguments, "--orderers", string(config.Ordering))
+	}
+	if config.Organisations != 0 {
+		arguments = append(arguments, "--orgs", strconv.Itoa(config.Organisations))
 	}
 	if config.BasePort != 0 {
 		arguments = append(arguments, "--base-port", strconv.Itoa(config.BasePort))

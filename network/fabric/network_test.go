@@ -26,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 
 	"github.com/anchorline/anchorline/network/fabric"
 )
@@ -80,17 +81,18 @@ func allFree(base, count int) bool {
 	return true
 }
 
-// started starts a network in a folder of its own that goes away with the test.
+// started starts a network of two organisations.
 func started(t *testing.T, ordering fabric.Ordering) (*fabric.Network, fabric.Config, *bytes.Buffer) {
 	t.Helper()
+	return startedWith(t, fabric.Config{Ordering: ordering})
+}
+
+// startedWith starts a network in a folder of its own that goes away with the test.
+func startedWith(t *testing.T, config fabric.Config) (*fabric.Network, fabric.Config, *bytes.Buffer) {
+	t.Helper()
 	var said bytes.Buffer
-	config := fabric.Config{
-		// A blank in the path: operators have such folders.
-		Dir:      filepath.Join(t.TempDir(), "a network"),
-		Ordering: ordering,
-		BasePort: freePorts(t),
-		Output:   &said,
-	}
+	// A blank in the path: operators have such folders.
+	config.Dir, config.BasePort, config.Output = filepath.Join(t.TempDir(), "a network"), freePorts(t), &said
 	network, err := fabric.Start(t.Context(), config)
 	t.Cleanup(func() {
 		// The test's context is over by now.
@@ -231,7 +233,15 @@ func requireAnswer(t *testing.T, network *fabric.Network, mspID, user string) {
 // evaluate queries a function of the deployed chaincode as one user.
 func evaluate(t *testing.T, network *fabric.Network, mspID, user, function string) string {
 	t.Helper()
-	profile, file, err := network.Profile(mspID, user, "")
+	answer, err := evaluateAs(t, network, mspID, user, "", function)
+	require.NoError(t, err)
+	return answer
+}
+
+// evaluateAs queries a function of a chaincode, "" for ours, at the user's own peer.
+func evaluateAs(t *testing.T, network *fabric.Network, mspID, user, chaincode, function string, args ...string) (string, error) {
+	t.Helper()
+	profile, file, err := network.Profile(mspID, user, chaincode)
 	require.NoError(t, err)
 	require.FileExists(t, file)
 	require.Equal(t, mspID, profile.MSPID)
@@ -259,9 +269,16 @@ func evaluate(t *testing.T, network *fabric.Network, mspID, user, function strin
 	require.NoError(t, err)
 	defer func() { require.NoError(t, gateway.Close()) }()
 	answer, err := gateway.GetNetwork(profile.Channel).GetContract(profile.Chaincode).
-		EvaluateTransaction(function)
-	require.NoError(t, err)
-	return string(answer)
+		Evaluate(function, client.WithArguments(args...), client.WithEndorsingOrganizations(mspID))
+	return string(answer), explained(err)
+}
+
+// explained is an error with what the peers say about it.
+func explained(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %v", err, status.Convert(err).Details())
 }
 
 func content(t *testing.T, file string) []byte {

@@ -3,12 +3,17 @@
 package fabric_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -64,6 +69,7 @@ func TestUpRefusesWhatItCannotBuild(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"--orderers", "2"},
 		{"--orderers"},
+		{"--orgs", "4"},
 		{"--base-port", "80"},
 		{"--base-port", "65530"},
 		{"--channel", "My Channel"},
@@ -78,16 +84,65 @@ func TestUpRefusesWhatItCannotBuild(t *testing.T) {
 // one of them is needed for more.
 func pretend(t *testing.T, name string, arguments ...string) (string, error) {
 	t.Helper()
+	return pretendVersion(t, "v2.5.16", nil, name, arguments...)
+}
+
+func pretendVersion(t *testing.T, version string, env []string, name string, arguments ...string) (string, error) {
+	t.Helper()
 	bin := t.TempDir()
 	for _, program := range []string{"peer", "orderer", "cryptogen", "configtxgen", "osnadmin"} {
-		put(t, filepath.Join(bin, program), "#!/bin/sh\necho ' Version: v2.5.16'\n")
+		put(t, filepath.Join(bin, program), "#!/bin/sh\necho ' Version: "+version+"'\n")
 		require.NoError(t, os.Chmod(filepath.Join(bin, program), 0o755))
 	}
 	command := exec.CommandContext(t.Context(), script(name), arguments...)
-	command.Env = []string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin,
-		"TEST_NETWORK=" + os.Getenv("TEST_NETWORK"), "NANO_BASH=" + os.Getenv("NANO_BASH")}
+	command.Env = append([]string{"PATH=/usr/bin:/bin", "FABRIC_BIN=" + bin,
+		"TEST_NETWORK=" + os.Getenv("TEST_NETWORK"), "NANO_BASH=" + os.Getenv("NANO_BASH")}, env...)
 	output, err := command.CombinedOutput()
 	return string(output), err
+}
+
+func TestUpWantsToKnowWhichFabricItStarts(t *testing.T) {
+	for _, version := range []string{"latest", "", "v", "3"} {
+		dir := filepath.Join(t.TempDir(), "network")
+		said, err := pretendVersion(t, version, nil, "up.sh", "--dir", dir)
+		require.Error(t, err, said)
+		require.Contains(t, said, `says to be version "`+version+`", which is none`)
+		require.Contains(t, said, "export FABRIC_MAJOR=3")
+		found, err := os.ReadDir(dir)
+		require.True(t, errors.Is(err, fs.ErrNotExist) || len(found) == 0, "nothing is left behind: %v", found)
+	}
+}
+
+func TestTheTimeWindowIsCheckedWhereFabricKnowsHow(t *testing.T) {
+	for version, env := range map[string][]string{"v3.1.5": nil, "v2.5.16": nil, "latest": {"FABRIC_MAJOR=3"}, "v2.5.17": {"FABRIC_MAJOR=3"}} {
+		dir := t.TempDir()
+		for _, org := range []string{"org1", "org2"} { // keys that are there are not made
+			put(t, filepath.Join(dir, "crypto", "peerOrganizations", org+".example.com", "peers", "peer0."+org+".example.com", "msp", "config.yaml"), "")
+		}
+		said, err := pretendVersion(t, version, env, "up.sh", "--dir", dir, "--base-port", strconv.Itoa(freePorts(t)))
+		require.Error(t, err, "the programs do nothing")
+		template, err := os.ReadFile(filepath.Join(dir, "config", "core-template.yaml"))
+		require.NoError(t, err, said)
+		require.Equal(t, !strings.HasPrefix(version, "v2"), strings.Contains(string(template), "TimeWindowCheck"), version)
+	}
+}
+
+func TestABusyPortLeavesNothingSoThatAnotherBasePortWorks(t *testing.T) {
+	dir, base := t.TempDir(), freePorts(t)
+	for _, offset := range []int{0, 4, 11, 16} { // of an orderer, of peers, of chaincode
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+offset))
+		require.NoError(t, err)
+		said, err := pretend(t, "up.sh", "--dir", dir, "--base-port", strconv.Itoa(base))
+		require.Error(t, err, said)
+		require.Contains(t, said, fmt.Sprintf("port %d is in use; choose others with --base-port", base+offset))
+		found, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, found)
+		require.NoError(t, listener.Close())
+	}
+	_, err := pretend(t, "up.sh", "--dir", dir, "--base-port", strconv.Itoa(freePorts(t)))
+	require.Error(t, err, "the programs do nothing")
+	require.FileExists(t, filepath.Join(dir, "settings"), "the advice works")
 }
 
 func TestUpRefusesSmartBFTOnFabric2AndLeavesNothing(t *testing.T) {
@@ -178,6 +233,22 @@ func TestDownEndsOnlyWhatTheScriptsStarted(t *testing.T) {
 	said, err := say(t, "down.sh", "--dir", dir)
 	require.NoError(t, err, said)
 	require.NoFileExists(t, filepath.Join(dir, "run", "orderer1.pid"))
+}
+
+func TestAProcessThatEndedAndNobodyWaitedForIsNotAlive(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("SKIPPED, NOT TESTED HERE: there is no /proc")
+	}
+	ended := exec.Command("true")
+	require.NoError(t, ended.Start())
+	t.Cleanup(func() { _ = ended.Wait() })
+	alive := func(pid int) string {
+		said, err := exec.CommandContext(t.Context(), "bash", "-c", `source "$0" && born "$1" || echo none`, script("lib/common.sh"), strconv.Itoa(pid)).CombinedOutput()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(said))
+	}
+	require.Regexp(t, `^\d+$`, alive(os.Getpid()))
+	require.Eventually(t, func() bool { return alive(ended.Process.Pid) == "none" }, time.Minute, 10*time.Millisecond)
 }
 
 func TestDownRemovesOnlyNetworks(t *testing.T) {

@@ -33,10 +33,16 @@ func newAuthority(domain, name string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	template, err := newTemplate(pkix.Name{Country: []string{"US"}, Organization: []string{domain}, CommonName: name + "." + domain}, &key.PublicKey)
+	template, err := newTemplate(subject(pkix.Name{Organization: []string{domain}, CommonName: name + "." + domain}))
 	if err != nil {
 		return nil, err
 	}
+	point, err := key.PublicKey.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encode public key: %w", err)
+	}
+	ski := sha256.Sum256(point)
+	template.SubjectKeyId = ski[:]
 	template.IsCA = true
 	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}
@@ -51,7 +57,7 @@ func (a *authority) enrol(name, role string) (*x509.Certificate, *ecdsa.PrivateK
 	if err != nil {
 		return nil, nil, err
 	}
-	template, err := newTemplate(pkix.Name{Country: []string{"US"}, OrganizationalUnit: []string{role}, CommonName: name}, &key.PublicKey)
+	template, err := newTemplate(subject(pkix.Name{OrganizationalUnit: []string{role}, CommonName: name}))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -66,7 +72,7 @@ func (a *authority) secure(name string) (*x509.Certificate, *ecdsa.PrivateKey, e
 	if err != nil {
 		return nil, nil, err
 	}
-	template, err := newTemplate(pkix.Name{Country: []string{"US"}, CommonName: name}, &key.PublicKey)
+	template, err := newTemplate(subject(pkix.Name{CommonName: name}))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,21 +92,21 @@ func (a *authority) sign(template *x509.Certificate, public *ecdsa.PublicKey) (*
 	return x509.ParseCertificate(der)
 }
 
-func newTemplate(subject pkix.Name, public *ecdsa.PublicKey) (*x509.Certificate, error) {
+// subject puts a name where cryptogen puts all of them.
+func subject(name pkix.Name) pkix.Name {
+	name.Country, name.Province, name.Locality = []string{"US"}, []string{"California"}, []string{"San Francisco"}
+	return name
+}
+
+func newTemplate(subject pkix.Name) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("draw serial number: %w", err)
 	}
-	point, err := public.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("encode public key: %w", err)
-	}
-	ski := sha256.Sum256(point)
 	now := time.Now().UTC().Truncate(time.Second)
 	return &x509.Certificate{
 		SerialNumber:          serial,
 		Subject:               subject,
-		SubjectKeyId:          ski[:],
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(validity),
 		BasicConstraintsValid: true,

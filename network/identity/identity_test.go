@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
+	"fmt"
 	"io/fs"
 	"math/big"
 	"os"
@@ -86,6 +87,21 @@ PeerOrgs: [{Name: Org1, Domain: org1.example.com, EnableNodeOUs: true, Template:
 		require.NoError(t, err)
 		require.YAMLEq(t, string(theirs), string(mine))
 	}
+	compared := 0
+	for _, name := range tree(t, ours) {
+		if strings.HasSuffix(name, ".pem") || strings.HasSuffix(name, ".crt") {
+			require.Equal(t, profileOf(certificate(t, filepath.Join(dir, "out", name))), profileOf(certificate(t, filepath.Join(ours, name))), name)
+			compared++
+		}
+	}
+	require.Greater(t, compared, 20)
+}
+
+// profileOf is what a certificate says, without keys, serial numbers and dates. The names of hosts
+// differ: ours are also reached by loopback.
+func profileOf(c *x509.Certificate) string {
+	return fmt.Sprintf("subject %s, issuer %s, CA %t, usage %b %v, key id %t, authority's %t, %s", c.Subject, c.Issuer, c.IsCA, c.KeyUsage, c.ExtKeyUsage,
+		len(c.SubjectKeyId) > 0, len(c.AuthorityKeyId) > 0, c.SignatureAlgorithm)
 }
 
 func TestEachIdentityHasItsRoleAndItsCA(t *testing.T) {

@@ -89,11 +89,13 @@ render() {
 # --- Processes. RUN holds a file per process: its pid and when that pid was started, so that a
 # --- pid that the system gave to somebody else meanwhile is never taken for ours.
 
-# born PID prints when the process was started; fails when there is none.
+# born PID prints when the process was started; fails when there is none. One that ended and that
+# nobody has waited for yet (state Z) runs no more.
 born() {
 	if [ -r "/proc/$1/stat" ]; then
-		sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20
+		sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 !~ /[ZX]/ { print $20; found = 1 } END { exit !found }'
 	else
+		case $(ps -o stat= -p "$1") in Z* | "") return 1 ;; esac
 		LC_ALL=C ps -o lstart= -p "$1"
 	fi
 }

@@ -16,17 +16,16 @@ describe_network() {
 		setting CHANNEL "$CHANNEL"
 		setting ORDERER_ADDRESS "127.0.0.1:$(orderer_port 1)"
 		setting ORDERER_TLS_CA "$(orderer_crypto 1)/tls/ca.crt"
-		setting ORGS "ORG1 ORG2"
+		setting ORGS "$(for org in $(org_numbers); do echo "ORG$org"; done | paste -s -d ' ' -)"
 		setting CONSORTIUM_OTHERS 1
-		describe_organisation 1
-		describe_organisation 2
+		for org in $(org_numbers); do describe_organisation "$org"; done
 	} >"$DATA/network.env.tmp"
 	mv "$DATA/network.env.tmp" "$DATA/network.env"
-	for org in 1 2; do
+	for org in $(org_numbers); do
 		{
 			say "# source this file to call Fabric's peer command as the administrator of Org$org"
 			setting "export FABRIC_CFG_PATH" "$NODES/peer0.org$org"
-			setting "export CORE_PEER_MSPCONFIGPATH" "$(user_msp $org Admin)"
+			setting "export CORE_PEER_MSPCONFIGPATH" "$(user_msp "$org" Admin)"
 			setting "export FABRIC_LOGGING_SPEC" warning
 		} >"$DATA/org$org-admin.env"
 	done

@@ -38,8 +38,19 @@ need_fabric() {
 	export FABRIC_LOGGING_SPEC=error
 }
 
-# fabric_major prints the first number of the peer's version.
-fabric_major() { peer version | sed -n 's/^ *Version: *v\{0,1\}\([0-9]*\).*/\1/p'; }
+# fabric_version prints the version that the peer says to be.
+fabric_version() { peer version | sed -n 's/^ *Version: *//p'; }
+
+# fabric_major prints the first number of the version: what a network may be depends on it. Programs
+# that were built without one ("latest") do not say; FABRIC_MAJOR does then.
+fabric_major() {
+	local major
+	major=$(fabric_version | sed -n 's/^v\{0,1\}\([0-9][0-9]*\)\..*/\1/p')
+	major=${major:-${FABRIC_MAJOR:-}}
+	[[ $major =~ ^[0-9]+$ ]] ||
+		die "the peer says to be version \"$(fabric_version)\", which is none; say which Fabric these programs are, for example: export FABRIC_MAJOR=3"
+	printf '%s\n' "$major"
+}
 
 # set_folder DIR: names everything in the data folder.
 set_folder() {
@@ -56,7 +67,7 @@ set_folder() {
 # data_folder prints the folder that an option, else the environment, else the default names.
 data_folder() { printf '%s\n' "${1:-${FABRIC_NETWORK_DIR:-./fabric-network}}"; }
 
-# load_settings reads what up.sh decided when it made the network: ORDERERS (1, 3 or bft),
+# load_settings reads what up.sh decided when it made the network: ORDERERS (1, 3 or bft), ORG_COUNT,
 # BASE_PORT, CHANNEL.
 load_settings() {
 	[ -f "$SETTINGS" ] || return 1
@@ -64,6 +75,7 @@ load_settings() {
 	while IFS='=' read -r name value; do
 		case $name in
 		ORDERERS) ORDERERS=$value ;;
+		ORG_COUNT) ORG_COUNT=$value ;;
 		BASE_PORT) BASE_PORT=$value ;;
 		CHANNEL) CHANNEL=$value ;;
 		esac
@@ -79,14 +91,19 @@ orderer_numbers() {
 	esac
 }
 
-# Ports count from BASE_PORT in blocks of ten: block n holds orderer n and, for n = 1 and 2, the
-# peer of organisation n and its chaincode. With the default 7050 the first ones are Fabric's own.
+# org_numbers prints 1 2, or 1 2 3.
+org_numbers() { seq "$ORG_COUNT"; }
+
+# Ports count from BASE_PORT in blocks of ten: block n holds orderer n and, for n up to the number of
+# organisations, the peer of organisation n and its chaincode. With the default 7050 the first ones are Fabric's own.
 orderer_port() { echo $((BASE_PORT + 10 * ($1 - 1))); }
 orderer_admin_port() { echo $((BASE_PORT + 10 * ($1 - 1) + 3)); }
 orderer_operations_port() { echo $((BASE_PORT + 10 * ($1 - 1) + 5)); }
 peer_port() { echo $((BASE_PORT + 10 * ($1 - 1) + 1)); }
 peer_launched_port() { echo $((BASE_PORT + 10 * ($1 - 1) + 2)); }
 peer_operations_port() { echo $((BASE_PORT + 10 * ($1 - 1) + 4)); }
+orderer_ports() { orderer_port "$1" && orderer_admin_port "$1" && orderer_operations_port "$1"; }
+peer_ports() { peer_port "$1" && peer_launched_port "$1" && peer_operations_port "$1"; }
 chaincode_port() { echo $((BASE_PORT + 10 * ($1 - 1) + 6)); }
 
 orderer_crypto() { echo "$CRYPTO/ordererOrganizations/example.com/orderers/orderer$1.example.com"; }

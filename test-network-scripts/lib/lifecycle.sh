@@ -143,7 +143,7 @@ make_package() (
 )
 
 # package_of ORG prints the file of the organisation's package.
-package_of() { printf '%s' "${PACKAGE:-$WORK/$NAME-$(of "$1" MSP_ID).tar.gz}"; }
+package_of() { printf '%s' "${PACKAGE:-$WORK/${LIKE:-$NAME}-$(of "$1" MSP_ID).tar.gz}"; }
 
 # package_id ORG prints the id by which peers know the organisation's package.
 package_id() { lifecycle "$1" calculatepackageid "$(package_of "$1")"; }
@@ -151,6 +151,7 @@ package_id() { lifecycle "$1" calculatepackageid "$(package_of "$1")"; }
 # install ORG: onto each of the organisation's peers.
 install() {
 	local org=$1 address id
+	[ -f "$(package_of "$org")" ] || die "no package $(package_of "$org"); is ${LIKE:-$NAME} deployed from this folder?"
 	id=$(package_id "$org")
 	for address in $(of "$org" PEER_ADDRESS); do
 		peer_at "$org" "$address" lifecycle chaincode queryinstalled >"$WORK/peer.log" 2>&1 ||

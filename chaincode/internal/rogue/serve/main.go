@@ -15,7 +15,7 @@ import (
 func main() {
 	chaincode, err := contract.New()
 	if err == nil {
-		err = service.Serve(rogue.Chaincode{Chaincode: chaincode}, os.Getenv)
+		err = service.Serve(rogue.New(chaincode), os.Getenv)
 	}
 	slog.Error("rogue chaincode ended", "error", err)
 	os.Exit(1)

@@ -30,8 +30,15 @@ var (
 // maxMessage is the largest shim message in bytes, as in Fabric.
 const maxMessage = 100 << 20
 
+// System answers calls that chaincode makes of the system chaincodes.
+type System interface {
+	Has(name string) bool
+	Called(name string, args [][]byte, by *peer.SignedProposal) (*peer.Response, error)
+}
+
 // Config of a host.
 type Config struct {
+	System         System
 	ID             string // package id, as the chaincode registers
 	Name           string // name on the channel: the namespace
 	Address        string // host:port of the chaincode server

@@ -63,6 +63,10 @@ func (h *Host) open() (*stream, error) {
 	defer watchdog.Stop()
 	if s.chat, err = peer.NewChaincodeClient(conn).Connect(ctx); err != nil {
 		s.terminate()
+		if !watchdog.Stop() {
+			err = fmt.Errorf("failed to create new connection: %w", context.DeadlineExceeded)
+			return nil, fmt.Errorf("chaincode registration failed: %w", h.launchError("error cannot create connection for %[1]s: error creating grpc connection to %[2]s: %[3]w", err))
+		}
 		return nil, h.launchError("error cannot create connection for %[1]s: error creating grpc connection to %[2]s: %[3]w", err)
 	}
 	if err := s.greet(); err != nil {

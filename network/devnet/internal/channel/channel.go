@@ -21,7 +21,7 @@ type Channel struct {
 	Version    string                          // the chaincode's
 	Policy     *common.SignaturePolicyEnvelope // the chaincode's endorsement policy
 	Members    *member.Registry
-	Ledger     *store.Store
+	Ledger     *store.View // the ledger as the service's node has it
 	Faults     *fault.Switches
 	TimeWindow time.Duration // how far a request's time may be off
 	Now        func() time.Time

@@ -37,6 +37,10 @@ type Params struct {
 	AbsoluteSize  int
 }
 
+// OrdererGroup is the name of the orderers' organisation in the configuration. As on many networks it
+// is not its MSP ID.
+const OrdererGroup = "Orderer"
+
 // builder collects the first error, so that groups can be written as literals.
 type builder struct{ wire.Encoder }
 
@@ -78,7 +82,7 @@ func (b *builder) ordering(p Params) *common.ConfigGroup {
 	}, "BlockValidation")
 	org := b.organisation(p.Orderer, "'%s.member'", "'%s.member'")
 	b.value(org, "Endpoints", &common.OrdererAddresses{Addresses: []string{fmt.Sprintf("%s:%d", p.Orderer.Host, p.Orderer.Port)}})
-	group.Groups[p.Orderer.MSPID] = org
+	group.Groups[OrdererGroup] = org
 	return group
 }
 

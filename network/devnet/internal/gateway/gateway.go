@@ -148,11 +148,12 @@ func fail(code codes.Code, message string, details []*gateway.ErrorDetail) error
 func (g *Gateway) find(ctx context.Context, on, name string, organisations []string) (found []*Peer, missing []string) {
 	for _, mspID := range organisations {
 		p := g.peerOf(mspID)
-		if p == nil || !g.runs(on, name) || !p.available(ctx) {
+		switch {
+		case p == nil || !g.runs(on, name) || !p.available(ctx):
 			missing = append(missing, mspID)
-			continue
+		case !slices.Contains(found, p): // named twice, it is asked once
+			found = append(found, p)
 		}
-		found = append(found, p)
 	}
 	return found, missing
 }

@@ -3,6 +3,7 @@
 package member
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -42,6 +43,24 @@ func (r *Registry) Ordering(access Access, signed Signed) error {
 	m := r.signer(signed)
 	if m == nil || (r.application[m.MSPID] && !r.allows(access, m)) {
 		return denied(access)
+	}
+	return nil
+}
+
+// Admin checks that the signer is an administrator of a peer's own organisation.
+func (r *Registry) Admin(mspID string, signed Signed) error {
+	m := r.signer(signed)
+	if m == nil {
+		return errors.New("the proposal's signature is invalid") // was checked before
+	}
+	if m.MSPID != mspID {
+		//nolint:staticcheck // Fabric's words
+		return fmt.Errorf("Failed deserializing proposal creator during channelless check policy with policy [Admins]: [expected MSP ID %s, received %s]", mspID, m.MSPID)
+	}
+	if !m.HasRole(mspID, msp.MSPRole_ADMIN) {
+		//nolint:staticcheck // Fabric's words
+		return fmt.Errorf("Failed verifying that proposal's creator satisfies local MSP principal during channelless check policy with policy [Admins]: "+
+			"[The identity is not an admin under this MSP [%[1]s]: The identity does not contain OU [ADMIN], MSP: [%[1]s]]", mspID)
 	}
 	return nil
 }

@@ -303,9 +303,13 @@ func random(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 	return nil, stub.PutState(args[0], []byte(strconv.FormatInt(time.Now().UnixNano(), 10)))
 }
 
-// privately does what the first argument names, in a collection that does not exist.
+// privately does what the first argument names with the key in the second, in the collection in the
+// third or in one that does not exist.
 func privately(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
-	const collection = "secrets"
+	collection := "secrets"
+	if len(args) > 2 {
+		collection = args[2]
+	}
 	var err error
 	switch args[0] {
 	case "put":
@@ -332,10 +336,15 @@ func privately(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) 
 	return nil, err
 }
 
+// call calls another chaincode, with the arguments after its name.
 func call(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
-	response := stub.InvokeChaincode(args[0], nil, "")
+	var passed [][]byte
+	for _, arg := range args[1:] {
+		passed = append(passed, []byte(arg))
+	}
+	response := stub.InvokeChaincode(args[0], passed, "")
 	if response.GetStatus() != shim.OK {
-		return nil, fmt.Errorf("call of %s: %s", args[0], response.GetPayload())
+		return nil, fmt.Errorf("call of %s: %d %s %s", args[0], response.GetStatus(), response.GetMessage(), response.GetPayload())
 	}
 	return response.GetPayload(), nil
 }

@@ -70,6 +70,9 @@ func (s *Store) Commit(block *common.Block, change Change) error {
 		if err := tx.Bucket(bucketHashes).Put(hash, uint64Key(number)); err != nil {
 			return err
 		}
+		if err := s.keep(tx, change); err != nil {
+			return err
+		}
 		return change.write(tx, number)
 	})
 	if err != nil {
@@ -81,6 +84,23 @@ func (s *Store) Commit(block *common.Block, change Change) error {
 	if !s.closed {
 		close(s.changed)
 		s.changed = make(chan struct{})
+	}
+	return nil
+}
+
+// keep notes for the views that are held what a change is about to overwrite.
+func (s *Store) keep(tx *bolt.Tx, change Change) error {
+	for _, held := range s.held {
+		for name := range change.State {
+			if _, kept := held.before[name]; kept {
+				continue
+			}
+			value, err := read(tx, name)
+			if err != nil {
+				return err
+			}
+			held.before[name] = value
+		}
 	}
 	return nil
 }

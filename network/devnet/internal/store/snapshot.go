@@ -4,6 +4,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 // Snapshot is the state after one block, until Release. No block is committed meanwhile.
 type Snapshot struct {
 	store *Store
+	past  *past // what it shows instead of the newest state; nil: that
 
 	mu sync.Mutex
 	tx *bolt.Tx // nil after Release
@@ -49,7 +51,17 @@ func (s *Snapshot) Get(name Name) (*Value, error) {
 	if s.tx == nil {
 		return nil, ErrClosed
 	}
-	namespace := s.tx.Bucket(bucketState).Bucket([]byte(name.Namespace))
+	if s.past != nil {
+		if value, changed := s.past.before[name]; changed {
+			return value, nil
+		}
+	}
+	return read(s.tx, name)
+}
+
+// read returns a value as it is, nil when there is none.
+func read(tx *bolt.Tx, name Name) (*Value, error) {
+	namespace := tx.Bucket(bucketState).Bucket([]byte(name.Namespace))
 	if namespace == nil || name.Key == "" {
 		return nil, nil
 	}
@@ -68,6 +80,26 @@ func (s *Snapshot) Next(namespace, start, end string) (string, *Value, error) {
 	if s.tx == nil {
 		return "", nil, ErrClosed
 	}
+	for {
+		key, value, err := s.seek(namespace, start, end)
+		if err != nil || s.past == nil {
+			return key, value, err
+		}
+		for name, before := range s.past.before {
+			after := key != "" && name.Key > key
+			if name.Namespace == namespace && name.Key >= start && (end == "" || name.Key < end) && !after {
+				key, value = name.Key, before
+			}
+		}
+		if value != nil || key == "" {
+			return key, value, nil
+		}
+		start = key + "\x00" // it did not exist then
+	}
+}
+
+// seek is Next on the newest state.
+func (s *Snapshot) seek(namespace, start, end string) (string, *Value, error) {
 	bucket := s.tx.Bucket(bucketState).Bucket([]byte(namespace))
 	if bucket == nil {
 		return "", nil, nil
@@ -95,6 +127,9 @@ func (s *Snapshot) History(name Name) ([][]byte, error) {
 	var modifications [][]byte
 	cursor := bucket.Cursor()
 	for key, content := cursor.Seek(prefix); len(key) == len(prefix)+16 && bytes.HasPrefix(key, prefix); key, content = cursor.Next() {
+		if s.past != nil && binary.BigEndian.Uint64(key[len(prefix):]) >= s.past.height {
+			break
+		}
 		modifications = append(modifications, bytes.Clone(content))
 	}
 	slices.Reverse(modifications)

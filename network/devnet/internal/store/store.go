@@ -11,7 +11,6 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -62,6 +61,7 @@ type Store struct {
 	// simulations is held for reading by every snapshot and for writing by Commit: as in a
 	// peer, a block waits for the chaincode calls that are under way.
 	simulations sync.RWMutex
+	held        []*past // of the views that are held; under simulations
 
 	mu       sync.Mutex
 	height   uint64
@@ -147,24 +147,10 @@ func (s *Store) Bytes() int64 {
 	return s.bytes
 }
 
-// WaitBlock returns block number as soon as it is committed.
-func (s *Store) WaitBlock(ctx context.Context, number uint64) (*common.Block, error) {
-	for {
-		s.mu.Lock()
-		height, changed, closed := s.height, s.changed, s.closed
-		s.mu.Unlock()
-		if number < height {
-			return s.Block(number)
-		}
-		if closed {
-			return nil, ErrClosed
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
+func (s *Store) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // Changed returns a channel that closes at the next block, or when the store closes.
@@ -229,7 +215,7 @@ func (s *Store) Transaction(id string) (Place, error) {
 	return place, err
 }
 
-// Close closes the file and ends every WaitBlock.
+// Close closes the file and ends every WaitBlock of a view that is not held.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if !s.closed {

@@ -177,18 +177,18 @@ func TestWhoeverWaitsForABlockGetsItOrLearnsOfTheEnd(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "ledger.db"))
 	got := make(chan *common.Block, 1)
 	go func() {
-		block, _ := s.WaitBlock(t.Context(), 0)
+		block, _ := s.View().WaitBlock(t.Context(), 0)
 		got <- block
 	}()
 	require.NoError(t, s.Commit(next(s, "1"), store.Change{}))
 	require.EqualValues(t, 0, (<-got).GetHeader().GetNumber())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.WaitBlock(ctx, 9)
+	_, err := s.View().WaitBlock(ctx, 9)
 	require.ErrorIs(t, err, context.Canceled)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := s.WaitBlock(t.Context(), 9)
+		_, err := s.View().WaitBlock(t.Context(), 9)
 		ended <- err
 	}()
 	require.NoError(t, s.Close())

@@ -6,6 +6,7 @@
 package system
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,6 +29,8 @@ type Chaincodes struct {
 	*channel.Channel
 	// Organisations are the MSP IDs that approved the chaincode's definition: all.
 	Organisations []string
+	MSPID         string // the peer's organisation
+	PackageID     string // of the chaincode that is installed on the peer
 }
 
 // Has tells whether a name is a system chaincode's.
@@ -36,6 +39,9 @@ func (c *Chaincodes) Has(name string) bool { return slices.Contains(Names(), nam
 // Invoke calls a system chaincode.
 func (c *Chaincodes) Invoke(name string, p *wire.Proposal) *peer.Response {
 	args := p.Input.GetArgs()
+	if name == "_lifecycle" {
+		return c.lifecycle(args, p)
+	}
 	if len(args) == 0 {
 		return shim.Error("Incorrect number of arguments, 0")
 	}
@@ -46,18 +52,44 @@ func (c *Chaincodes) Invoke(name string, p *wire.Proposal) *peer.Response {
 		return c.query(function, args, p)
 	case "cscc":
 		return c.configure(function, args, p)
-	case "_lifecycle":
-		return c.lifecycle(function, args, p)
 	default:
 		return shim.Error("not enough arguments or an unknown function " + function + ": this network has no legacy lifecycle")
 	}
 }
 
+// Called answers a call that a chaincode makes while it answers by's proposal. Only the life cycle
+// listens to chaincode.
+func (c *Chaincodes) Called(name string, args [][]byte, by *peer.SignedProposal) (*peer.Response, error) {
+	p, err := wire.ParseProposal(by)
+	if err != nil {
+		return nil, err
+	}
+	least := map[string]int{"qscc": 2, "cscc": 1}[name]
+	switch {
+	case name == "lscc":
+		return nil, errors.New("execute failed: could not launch chaincode lscc.syscc: this network has no legacy lifecycle")
+	case len(args) < least:
+		return shim.Error(fmt.Sprintf("Incorrect number of arguments, %d", len(args))), nil
+	case name == "qscc":
+		return shim.Error(fmt.Sprintf("Rejecting invoke of QSCC from another chaincode because of potential for deadlocks, original invocation for '%s'", p.Chaincode)), nil
+	case name == "cscc":
+		return shim.Error(fmt.Sprintf("Rejecting invoke of CSCC from another chaincode, original invocation for '%s'", p.Chaincode)), nil
+	}
+	called := *p
+	called.Input = &peer.ChaincodeInput{Args: args}
+	return c.Invoke(name, &called), nil
+}
+
 // access tells why the caller may not read, nil when it may.
 func (c *Chaincodes) access(name []byte, p *wire.Proposal) error {
-	return c.Members.Application(string(name), member.Readers, member.Signed{
+	return c.Members.Application(string(name), member.Readers, signed(p))
+}
+
+// signed is who made a proposal, and how that is known.
+func signed(p *wire.Proposal) member.Signed {
+	return member.Signed{
 		Identity: p.Signature.GetCreator(), Data: p.Signed.GetProposalBytes(), Signature: p.Signed.GetSignature(),
-	})
+	}
 }
 
 // query is qscc: its first argument is the channel.

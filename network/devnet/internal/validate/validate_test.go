@@ -231,7 +231,7 @@ func TestValidTransactionsAreThoseThatSawTheLatestState(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, ledger.Close()) }()
 	validator := &validate.Validator{Channel: &channel.Channel{
-		Name: "ch", Chaincode: "cc", Version: "1", Policy: l.policy, Members: l.members, Ledger: ledger, Faults: &fault.Switches{},
+		Name: "ch", Chaincode: "cc", Version: "1", Policy: l.policy, Members: l.members, Ledger: ledger.View(), Faults: &fault.Switches{},
 	}}
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
