@@ -55,7 +55,7 @@ func (m member) prove(s cose.Signer, kind reading.Kind, id string) string {
 }
 
 func TestEveryFunctionOfTheContractsHasATypedCall(t *testing.T) {
-	code, err := contract.New()
+	code, err := contract.New(contract.LocalMSP("Org1MSP"))
 	require.NoError(t, err)
 	r := &recorder{Chaincode: code, done: map[string]bool{}}
 	cfg := devnet.Default(t.TempDir())

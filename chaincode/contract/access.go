@@ -264,7 +264,7 @@ func (tx *transaction) policySet(owner string) (*policy.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := policy.NewSet(inForce)
+	set, err := tx.instance.policies.Set(inForce)
 	if err != nil {
 		return nil, record.Errorf(record.Internal, "%v", err)
 	}

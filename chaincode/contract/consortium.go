@@ -3,6 +3,8 @@
 package contract
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -68,6 +70,9 @@ func approve(tx *transaction, req record.Terms) (call.Consortium, error) {
 		return call.Consortium{}, record.Invalid(record.Faultf("organisations",
 			"names neither the caller's own, %s, nor is it in the terms in force", tx.caller.MSP))
 	}
+	if err := tx.mayBegin(current, terms); err != nil {
+		return call.Consortium{}, err
+	}
 	approvals, err := tx.approvals(current, terms)
 	if err != nil {
 		return call.Consortium{}, err
@@ -86,6 +91,26 @@ func approve(tx *transaction, req record.Terms) (call.Consortium, error) {
 		approvals = append(approvals, mine)
 	}
 	return tx.storeApproval(mine, current, approvals)
+}
+
+// mayBegin refuses first terms that leave out the organisation whose peer runs this instance. Terms
+// that are in force guard themselves, since their next change needs every organisation in them; without
+// any, each organisation's peer refuses to sign its own exclusion, so that no fewer than the
+// chaincode's own endorsement policy asks for can shut a member out.
+func (tx *transaction) mayBegin(current *record.Terms, terms record.Terms) error {
+	local := tx.instance.local
+	switch {
+	case current != nil:
+		return nil
+	case local == "":
+		return record.Errorf(record.Forbidden,
+			"this chaincode does not know whose peer it runs for, and so endorses no first terms; start it with CORE_PEER_LOCALMSPID set to the MSP ID of the peer's organisation")
+	case !slices.Contains(terms.Organisations, local):
+		return &record.Error{Code: record.Forbidden, Field: "organisations", Message: fmt.Sprintf(
+			"leaves out %s, whose peer is asked to endorse; the first terms name every organisation whose peers sign for the channel", local)}
+	default:
+		return nil
+	}
 }
 
 // storeApproval writes an approval, and the terms if it was the last one missing.
@@ -151,8 +176,8 @@ func concerned(current *record.Terms, next record.Terms) []string {
 }
 
 // approvals reads what the organisations concerned approve, sorted by MSP ID. An organisation's
-// own peers alone can write its approval, whatever chaincode they run: so the key says whose it
-// is, never the record, and one that says otherwise approves nothing.
+// own peers alone can change its approval, whatever chaincode they run: so the key says whose it
+// is, never the record, and one that says otherwise, or that others guard, approves nothing.
 func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]record.Approval, error) {
 	found := []record.Approval{}
 	for _, msp := range concerned(current, next) {
@@ -161,11 +186,28 @@ func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]re
 		if err != nil {
 			return nil, err
 		}
-		if there && a.MSP == msp {
+		if !there || a.MSP != msp {
+			continue
+		}
+		guarded, err := tx.guardedBy(record.ApprovalKey(msp), msp)
+		if err != nil {
+			return nil, err
+		}
+		if guarded {
 			found = append(found, a)
 		}
 	}
 	return found, nil
+}
+
+// guardedBy reports whether a key's next change needs the peers of this organisation, and no others.
+func (tx *transaction) guardedBy(key, msp string) (bool, error) {
+	set, err := tx.stub.GetStateValidationParameter(key)
+	if err != nil {
+		return false, record.Errorf(record.Internal, "read the endorsement policy of %q: %v", key, err)
+	}
+	want, err := everyPolicy([]string{msp})
+	return bytes.Equal(set, want), err
 }
 
 // getConsortium handles consortium:Get.

@@ -33,7 +33,7 @@ func TestEveryInstanceWritesTheSameBytes(t *testing.T) {
 	p := w.ledger.Propose(w.cc, w.admin1, "devices:RegisterMany", text(t, object{"devices": many}))
 	require.Empty(t, p.Response.GetMessage())
 	for range fewer(20, 3) {
-		fresh, err := contract.New()
+		fresh, err := contract.New(contract.LocalMSP("Org1MSP"))
 		require.NoError(t, err)
 		w.sameAgain(fresh, p)
 	}

@@ -53,11 +53,10 @@ func newNetwork(t *testing.T) *network {
 	return clientsOf(t, newSite(t))
 }
 
-// newRogueNetwork is newNetwork with the rogue on organisation 1's peer. On the embedded network,
-// which runs one chaincode, it is on both.
+// newRogueNetwork is newNetwork with the rogue on organisation 1's peer.
 func newRogueNetwork(t *testing.T) *network {
 	needNetwork(t)
-	cc, err := contract.New()
+	cc, err := contract.New(contract.LocalMSP("Org1MSP"))
 	require.NoError(t, err)
 	if *onFabric {
 		inParallel(t)
@@ -68,7 +67,7 @@ func newRogueNetwork(t *testing.T) *network {
 		}))
 	}
 	return clientsOf(t, newDevnet(t, func(cfg *devnet.Config) {
-		cfg.Chaincode = devnet.Everywhere(rogue.New(cc))
+		cfg.Chaincode = rogueOf("Org1MSP")
 		cfg.EndorsementPolicy = oneSuffices
 	}))
 }
