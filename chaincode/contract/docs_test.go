@@ -166,6 +166,7 @@ func storedRecords() []struct {
 		{record.ManufacturerType, "manufacturer, owner, name", record.Manufacturer{}},
 		{record.PolicyType, "policy, owner, id (latest); policy~revision, owner, id, revision", record.Policy{}},
 		{record.AccessType, "access, transaction id", record.Access{}},
+		{record.QuestionType, "question, owner, device id, nonce", record.UsedQuestion{}},
 	}
 }
 
@@ -219,6 +220,8 @@ func TestEveryObjectTypeOnTheLedgerIsInTheDocumentation(t *testing.T) {
 	s.agree()
 	s.submit(s.people["Org1MSP"]["auditor"], "anchors:ReportEquivocation", json.RawMessage(s.request("anchors:ReportEquivocation", record.Active, "Org1MSP")))
 	s.submit(s.admin1, "access:Request", readOf("Org1MSP/active"))
+	signer := s.device("asks")
+	s.submit(s.bridge1, "access:Request", s.signedBy(signer, readOf("Org1MSP/active").with("device", "Org1MSP/asks")))
 	text := section(t, "Records") + section(t, "Indexes")
 	seen := map[string]bool{}
 	for _, key := range s.ledger.Keys() {
@@ -234,7 +237,7 @@ func TestEveryObjectTypeOnTheLedgerIsInTheDocumentation(t *testing.T) {
 		require.NotEmpty(t, schema.Type, object)
 		require.Equal(t, record.Version, schema.Version, object)
 	}
-	require.Len(t, seen, len(storedRecords())+1+4, "the stage holds every kind of record and index")
+	require.Len(t, seen, len(storedRecords())+1+5, "the stage holds every kind of record and index")
 }
 
 func TestTheMetadataDescribesEveryFunction(t *testing.T) {

@@ -65,7 +65,7 @@ func (*Policies) List(ctx contractapi.TransactionContextInterface, request strin
 
 // Check checks a policy without storing it.
 func (*Policies) Check(ctx contractapi.TransactionContextInterface, text string) (string, error) {
-	return answer(ctx, func(*transaction) (call.CheckedPolicy, error) { return checkPolicy(text) })
+	return answer(ctx, func(tx *transaction) (call.CheckedPolicy, error) { return checkPolicy(text, tx.caller.MSP) })
 }
 
 // Schema returns the schema that policies are checked against.
@@ -86,13 +86,18 @@ func (tx *transaction) policy(key string) (record.Policy, error) {
 	return p, nil
 }
 
-// checkPolicy parses a policy and compares it with the schema.
-func checkPolicy(text string) (call.CheckedPolicy, error) {
+// checkPolicy parses a policy, compares it with the schema, and says what it costs and what may
+// surprise if this organisation puts it.
+func checkPolicy(text, owner string) (call.CheckedPolicy, error) {
 	p, err := policy.Parse(text)
 	if err != nil {
 		return call.CheckedPolicy{}, invalid("text", err)
 	}
-	return call.CheckedPolicy{Text: p.Text()}, nil
+	checked := call.CheckedPolicy{Text: p.Text(), Cost: p.Cost(), Warnings: []call.PolicyWarning{}}
+	for _, w := range policy.Lint(text, owner) {
+		checked.Warnings = append(checked.Warnings, call.PolicyWarning(w))
+	}
+	return checked, nil
 }
 
 // putPolicy handles policies:Put. The text that is in force already succeeds without a change.
@@ -100,8 +105,8 @@ func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 	if err := tx.require(record.Admin); err != nil {
 		return record.Policy{}, err
 	}
-	if _, err := checkPolicy(req.Text); err != nil {
-		return record.Policy{}, err
+	if _, err := policy.Parse(req.Text); err != nil {
+		return record.Policy{}, invalid("text", err)
 	}
 	var latest record.Policy
 	found, err := tx.get(record.PolicyKey(tx.caller.MSP, req.ID), &latest)
@@ -112,7 +117,7 @@ func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 		return latest, nil
 	}
 	if !latest.Active {
-		inForce, err := tx.policiesInForce(tx.caller.MSP)
+		inForce, err := tx.inForce(tx.caller.MSP)
 		if err != nil {
 			return record.Policy{}, err
 		}
@@ -125,7 +130,7 @@ func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 		Owner: tx.caller.MSP, ID: req.ID, Revision: latest.Revision + 1,
 		Text: req.Text, Active: true, Updated: tx.now,
 	}
-	return tx.storeRevision(call.PolicyPut, next)
+	return tx.storeRevision(call.PolicyPut, latest.Active, next)
 }
 
 // revokePolicy handles policies:Revoke.
@@ -140,13 +145,25 @@ func revokePolicy(tx *transaction, req call.PolicyRevocation) (record.Policy, er
 	latest.Revision++
 	latest.Active, latest.Text, latest.Reason = false, "", req.Reason
 	latest.Updated = tx.now
-	return tx.storeRevision(call.PolicyRevoked, latest)
+	return tx.storeRevision(call.PolicyRevoked, true, latest)
 }
 
-// storeRevision writes a revision for good and as the latest.
-func (tx *transaction) storeRevision(event string, p record.Policy) (record.Policy, error) {
+// storeRevision writes a revision for good and as the latest, and sees to it that the index of the
+// policies in force says whether it is one.
+func (tx *transaction) storeRevision(event string, wasActive bool, p record.Policy) (record.Policy, error) {
 	for _, key := range []string{record.PolicyKey(p.Owner, p.ID), record.RevisionKey(p.Owner, p.ID, p.Revision)} {
 		if err := tx.put(key, p, p.Owner); err != nil {
+			return record.Policy{}, err
+		}
+	}
+	active := record.ActivePolicyKey(p.Owner, p.ID)
+	switch {
+	case p.Active && !wasActive:
+		if err := tx.index(active, p.Owner); err != nil {
+			return record.Policy{}, err
+		}
+	case !p.Active && wasActive:
+		if err := tx.unindex(active); err != nil {
 			return record.Policy{}, err
 		}
 	}

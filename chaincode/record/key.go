@@ -34,8 +34,13 @@ const (
 	PolicyObject = "policy"
 	// RevisionObject is the object type of each revision of a Policy: [owner, id, revision].
 	RevisionObject = "policy~revision"
+	// ActivePolicyIndex finds the policies in force: [owner, id]. Decisions scan it, so that revoked
+	// policies cost them nothing.
+	ActivePolicyIndex = "policy~active"
 	// AccessObject is the object type of an Access: [transaction id].
 	AccessObject = "access"
+	// QuestionObject is the object type of a UsedQuestion: [owner, device id, nonce].
+	QuestionObject = "question"
 	// EquivocationObject is the object type of an EquivocationReport: [owner, stream id, number,
 	// digest of the claim].
 	EquivocationObject = "equivocation"
@@ -98,6 +103,9 @@ func ManufacturerKey(owner, id string) string {
 // PolicyKey is where the latest revision of a policy is stored.
 func PolicyKey(owner, id string) string { return CompositeKey(PolicyObject, owner, id) }
 
+// ActivePolicyKey is the entry of a policy in the index of those in force.
+func ActivePolicyKey(owner, id string) string { return CompositeKey(ActivePolicyIndex, owner, id) }
+
 // RevisionKey is where each revision of a policy is stored, once.
 func RevisionKey(owner, id string, revision uint64) string {
 	return CompositeKey(RevisionObject, owner, id, Number(revision))
@@ -105,6 +113,11 @@ func RevisionKey(owner, id string, revision uint64) string {
 
 // AccessKey is where a recorded decision is stored.
 func AccessKey(id string) string { return CompositeKey(AccessObject, id) }
+
+// QuestionKey is where it is recorded that a device's question was answered.
+func QuestionKey(device name.Name, nonce string) string {
+	return CompositeKey(QuestionObject, device.Owner, device.ID, nonce)
+}
 
 // EquivocationKey is where evidence of equivocation is stored.
 func EquivocationKey(e EquivocationReport) string {
