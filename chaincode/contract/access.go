@@ -213,7 +213,8 @@ func (tx *transaction) resources(r record.AccessResource) ([]record.Device, stri
 			devices = append(devices, d)
 		}
 	}
-	return devices, r.Owner, nil
+	devices, err = tx.stopped(devices)
+	return devices, r.Owner, err
 }
 
 // hasAttributes reports whether a device has all these attributes.

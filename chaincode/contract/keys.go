@@ -3,8 +3,6 @@
 package contract
 
 import (
-	"slices"
-
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 	"github.com/anchorline/anchorline/reading"
@@ -36,15 +34,5 @@ func (tx *transaction) rotated(keys []record.Key, req call.Rotation, s reading.S
 	}
 	now := tx.moment()
 	next.From = now
-	return append(closeKey(keys, now, req.Reason, req.CompromisedSince), next), nil
-}
-
-// closeKey returns keys with the open one ended, for a reason unless it named its successor itself.
-func closeKey(keys []record.Key, at record.Moment, reason string, compromisedSince int64) []record.Key {
-	closed := slices.Clone(keys)
-	if _, open := record.CurrentKey(closed); open {
-		last := &closed[len(closed)-1]
-		last.Until, last.Reason, last.CompromisedSince = &at, reason, compromisedSince
-	}
-	return closed
+	return append(record.CloseKey(keys, now, req.Reason, req.CompromisedSince), next), nil
 }

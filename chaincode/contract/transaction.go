@@ -20,8 +20,8 @@ type transaction struct {
 	stub shim.ChaincodeStubInterface
 	// instance is the chaincode that runs the transaction.
 	instance *Chaincode
-	caller  caller
-	channel string
+	caller   caller
+	channel  string
 	// now is the transaction's timestamp in milliseconds: a claim of its client.
 	now int64
 	// present remembers which of the keys that were read exist.

@@ -16,6 +16,8 @@ import (
 const (
 	// DeviceObject is the object type of a Device: [owner, id].
 	DeviceObject = "device"
+	// StopObject is the object type of a Stop: [owner, device id].
+	StopObject = "stop"
 	// StreamObject is the object type of a Stream: [owner, id].
 	StreamObject = "stream"
 	// HeadObject is the object type of a stream's Head: [owner, id].
@@ -47,8 +49,6 @@ const (
 
 	// DeviceTypeIndex finds devices by type: [type, owner, id].
 	DeviceTypeIndex = "device~type"
-	// DeviceStatusIndex finds devices by status: [status, owner, id].
-	DeviceStatusIndex = "device~status"
 	// DeviceAttributeIndex finds devices by attribute: [name, value, owner, id]. The owner comes
 	// before the id so that nobody can fill the range that a decision about another's devices
 	// reads.
@@ -71,6 +71,9 @@ func CompositeKey(object string, attributes ...string) string {
 
 // DeviceKey is where the device is stored.
 func DeviceKey(device name.Name) string { return CompositeKey(DeviceObject, device.Owner, device.ID) }
+
+// StopKey is where the owner's stop of a device is stored.
+func StopKey(device name.Name) string { return CompositeKey(StopObject, device.Owner, device.ID) }
 
 // StreamKey is where the stream is stored.
 func StreamKey(stream name.Name) string { return CompositeKey(StreamObject, stream.Owner, stream.ID) }
@@ -132,11 +135,10 @@ func AnchorDayKey(a Anchor) string {
 // Day returns the day, UTC, of a time in milliseconds: 2006-01-02.
 func Day(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
 
-// DeviceIndexKeys are the entries of a device in all indexes, sorted.
+// DeviceIndexKeys are the entries of a device in all indexes, sorted. There is none by status: a stop
+// changes the status, and is no business of those who guard the indexes.
 func DeviceIndexKeys(d Device) []string {
-	keys := []string{
-		CompositeKey(DeviceStatusIndex, string(d.Status), d.Owner, d.ID),
-	}
+	var keys []string
 	if d.DeviceType != "" {
 		keys = append(keys, CompositeKey(DeviceTypeIndex, d.DeviceType, d.Owner, d.ID))
 	}
