@@ -138,6 +138,20 @@ func TestTermsAreInForceWithTheLastApprovalInWhateverOrder(t *testing.T) {
 	}
 }
 
+func TestThePeersOfAllWhoApprovedSignThatTermsComeIntoForce(t *testing.T) {
+	c := newTrio(t)
+	for _, msp := range []string{"Org1MSP", "Org2MSP"} {
+		code, _ := c.invoke(msp, "consortium:Approve", c.terms(1, members()...), "Org1MSP", "Org2MSP", "Org3MSP")
+		require.Equal(t, peer.TxValidationCode_VALID, code)
+	}
+	code, _ := c.invoke("Org3MSP", "consortium:Approve", c.terms(1, members()...), "Org2MSP", "Org3MSP")
+	require.Equal(t, peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, code)
+	require.Nil(t, c.inForce())
+	code, _ = c.invoke("Org3MSP", "consortium:Approve", c.terms(1, members()...), members()...)
+	require.Equal(t, peer.TxValidationCode_VALID, code)
+	require.NotNil(t, c.inForce())
+}
+
 func TestARogueOrganisationPutsNoTermsIntoForce(t *testing.T) {
 	forged := record.Consortium{Type: record.ConsortiumType, Version: record.Version, Terms: record.Terms{Organisations: []string{"Org1MSP"}}, Updated: 1}
 	for _, peers := range [][]string{{"Org1MSP"}, members()} {

@@ -122,6 +122,9 @@ func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms
 		if err := tx.storeTerms(mine.Terms); err != nil {
 			return call.Consortium{}, err
 		}
+		if err := tx.confirm(mine, approvals); err != nil {
+			return call.Consortium{}, err
+		}
 	}
 	// An approval is the organisation's own statement: its peers, and no others, must sign it.
 	if err := tx.putGuarded(record.ApprovalKey(mine.MSP), mine, []string{mine.MSP}); err != nil {
@@ -130,6 +133,20 @@ func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms
 	slices.SortFunc(approvals, byMSP)
 	state := call.Consortium{Terms: inForce, Approvals: approvals}
 	return state, tx.emit(call.Event{Name: name, ID: mine.MSP, Owner: mine.MSP, Consortium: &mine.Terms})
+}
+
+// confirm writes the approvals of the others again, unchanged: so the peers of every organisation that
+// approved before must sign that the terms come into force, by the rule that guards them from then on.
+func (tx *transaction) confirm(mine record.Approval, approvals []record.Approval) error {
+	for _, a := range approvals {
+		if a.MSP == mine.MSP {
+			continue
+		}
+		if err := tx.putGuarded(record.ApprovalKey(a.MSP), a, []string{a.MSP}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // storeTerms puts terms into force. Every organisation's peers must sign their next change.

@@ -49,6 +49,7 @@ func TestTermsChangeOnlyWhenOldAndNewMembersApprove(t *testing.T) {
 	w := newWorld(t)
 	w.agree()
 	org3 := ledgertest.NewOrganisation(t, "Org3MSP")
+	w.ledger.Organisations = append(w.ledger.Organisations, "Org3MSP")
 	terms := object{"organisations": []string{"Org1MSP", "Org3MSP"}, "others": 1}
 	w.submit(w.admin1, "consortium:Approve", terms)
 	w.submit(org3.Admin(t), "consortium:Approve", terms)

@@ -165,6 +165,7 @@ func storedRecords() []struct {
 		{record.ConsortiumType, "consortium", record.Consortium{}},
 		{record.ApprovalType, "approval, MSP ID", record.Approval{}},
 		{record.ManufacturerType, "manufacturer, owner, name", record.Manufacturer{}},
+		{record.CertifiedType, "certified, owner, digest of the key", record.Certified{}},
 		{record.PolicyType, "policy, owner, id (latest); policy~revision, owner, id, revision", record.Policy{}},
 		{record.AccessType, "access, transaction id", record.Access{}},
 		{record.QuestionType, "question, owner, device id, nonce", record.UsedQuestion{}},
@@ -221,6 +222,7 @@ func TestEveryObjectTypeOnTheLedgerIsInTheDocumentation(t *testing.T) {
 	s.agree()
 	s.submit(s.people["Org1MSP"]["auditor"], "anchors:ReportEquivocation", json.RawMessage(s.request("anchors:ReportEquivocation", record.Active, "Org1MSP")))
 	s.submit(s.admin1, "access:Request", readOf("Org1MSP/active"))
+	s.submit(s.bridge1, "devices:Enrol", json.RawMessage(s.enrolment()))
 	signer := s.device("asks")
 	s.submit(s.bridge1, "access:Request", s.signedBy(signer, readOf("Org1MSP/active").with("device", "Org1MSP/asks")))
 	text := section(t, "Records") + section(t, "Indexes")

@@ -32,6 +32,8 @@ const (
 	ApprovalObject = "approval"
 	// ManufacturerObject is the object type of a Manufacturer: [owner, name].
 	ManufacturerObject = "manufacturer"
+	// CertifiedObject is the object type of a Certified: [owner, digest of the key].
+	CertifiedObject = "certified"
 	// PolicyObject is the object type of the latest revision of a Policy: [owner, id].
 	PolicyObject = "policy"
 	// RevisionObject is the object type of each revision of a Policy: [owner, id, revision].
@@ -102,6 +104,9 @@ func ApprovalKey(msp string) string { return CompositeKey(ApprovalObject, msp) }
 func ManufacturerKey(owner, id string) string {
 	return CompositeKey(ManufacturerObject, owner, id)
 }
+
+// CertifiedKey is where it is stored which device of an owner a certified key registered.
+func CertifiedKey(owner, key string) string { return CompositeKey(CertifiedObject, owner, key) }
 
 // PolicyKey is where the latest revision of a policy is stored.
 func PolicyKey(owner, id string) string { return CompositeKey(PolicyObject, owner, id) }
