@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -30,38 +28,6 @@ const (
 	defaultTTL = 3_600_000
 	maxTTL     = 30 * 24 * 3_600_000
 )
-
-// Access is the contract "access": decisions by the policies of the device's owner.
-type Access struct {
-	contractapi.Contract
-}
-
-func newAccess() *Access {
-	return &Access{Contract: contractapi.Contract{Name: accessName, Info: info(accessName)}}
-}
-
-// GetEvaluateTransactions names the functions that only read.
-func (*Access) GetEvaluateTransactions() []string { return evaluated(accessName) }
-
-// Decide decides and leaves no trace.
-func (*Access) Decide(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, decide)
-}
-
-// Request decides and puts the decision on record.
-func (*Access) Request(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, requestAccess)
-}
-
-// Get returns a recorded decision.
-func (*Access) Get(ctx contractapi.TransactionContextInterface, id string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Access, error) { return getAccess(tx, id) })
-}
-
-// List returns a page of recorded decisions.
-func (*Access) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, listAccess)
-}
 
 // decideRequest is the request of Decide.
 type decideRequest struct{ call.AccessQuestion }
@@ -250,7 +216,8 @@ func (tx *transaction) scan(object string, attributes []string) ([]string, error
 }
 
 // getAccess handles access:Get.
-func getAccess(tx *transaction, id string) (record.Access, error) {
+func getAccess(tx *transaction, args []string) (record.Access, error) {
+	id := args[0]
 	if err := record.CheckHash("id", id); err != nil {
 		return record.Access{}, record.Invalid(err)
 	}

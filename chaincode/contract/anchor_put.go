@@ -9,7 +9,16 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
-// putAnchor handles Anchor: put if absent, and only at the end of an unbroken chain.
+// anchorText handles Anchor, whose argument is the anchor itself in canonical form.
+func anchorText(tx *transaction, args []string) (record.AnchorEntry, error) {
+	a, err := record.ParseAnchor([]byte(args[0]))
+	if err != nil {
+		return record.AnchorEntry{}, record.Invalid(err)
+	}
+	return putAnchor(tx, a)
+}
+
+// putAnchor stores an anchor: put if absent, and only at the end of an unbroken chain.
 func putAnchor(tx *transaction, a record.Anchor) (record.AnchorEntry, error) {
 	s, err := tx.bridgesStream(a.Stream)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestNobodySpeaksAsAnothersDevice(t *testing.T) {
 	w.submit(w.admin2, "roles:Grant", object{"role": "bridge", "unit": "bridges"})
 	ask := readOf("Org1MSP/pump-1").with("device", "Org1MSP/pump-2")
 	for _, function := range []string{"access:Decide", "access:Request"} {
-		require.Contains(t, w.refused(record.Forbidden, w.org2.Member(t, "bridge", []string{"bridges"}, nil), function, ask), "authorization")
+		require.Contains(t, w.refused(record.Forbidden, w.org2.Member(t, "bridge", []string{"client", "bridges"}, nil), function, ask), "authorization")
 		w.refused(record.Forbidden, w.admin2, function, ask)
 		require.Contains(t, w.refused(record.Forbidden, w.bridge1, function, ask), "registrar", "nor does its owner's bridge")
 		w.refused(record.Forbidden, w.org1.Client(t, "client"), function, ask)
@@ -75,7 +75,7 @@ func TestADeviceSpeaksForItselfThroughAnybodysBridge(t *testing.T) {
 	signer := w.device("pump-2")
 	w.submit(w.admin1, "policies:Put", object{"id": "peers", "text": samePurpose})
 	w.submit(w.admin2, "roles:Grant", object{"role": "bridge", "unit": "bridges"})
-	bridge2 := w.org2.Member(t, "bridge", []string{"bridges"}, nil)
+	bridge2 := w.org2.Member(t, "bridge", []string{"client", "bridges"}, nil)
 	ask := w.signedBy(signer, readOf("Org1MSP/pump-1").with("device", "Org1MSP/pump-2"))
 	d := decode[record.Decision](t, w.query(bridge2, "access:Decide", ask))
 	require.True(t, d.Allowed)

@@ -40,10 +40,7 @@ type Chaincode struct {
 
 // New returns the chaincode with all its contracts.
 func New(options ...Option) (*Chaincode, error) {
-	contracts := []contractapi.ContractInterface{
-		newConsortium(), newRoles(), newDevices(), newAnchors(), newPolicies(), newAccess(),
-	}
-	api, err := contractapi.NewChaincode(contracts...)
+	api, err := contractapi.NewChaincode(contracts()...)
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}

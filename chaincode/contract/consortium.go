@@ -8,35 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
-
-// Consortium is the contract "consortium": on what terms the organisations of the channel sign
-// each other's changes. It need never be called: without terms, the chaincode's own endorsement
-// policy governs every key.
-type Consortium struct {
-	contractapi.Contract
-}
-
-func newConsortium() *Consortium {
-	return &Consortium{Contract: contractapi.Contract{Name: consortiumName, Info: info(consortiumName)}}
-}
-
-// GetEvaluateTransactions names the functions that only read.
-func (*Consortium) GetEvaluateTransactions() []string { return evaluated(consortiumName) }
-
-// Approve states the terms that the caller's organisation agrees to.
-func (*Consortium) Approve(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, approve)
-}
-
-// Get returns the terms in force and what each organisation approves.
-func (*Consortium) Get(ctx contractapi.TransactionContextInterface) (string, error) {
-	return answer(ctx, getConsortium)
-}
 
 // consortium returns the terms in force, nil while there are none.
 func (tx *transaction) consortium() (*record.Terms, error) {
@@ -228,7 +202,7 @@ func (tx *transaction) guardedBy(key, msp string) (bool, error) {
 }
 
 // getConsortium handles consortium:Get.
-func getConsortium(tx *transaction) (call.Consortium, error) {
+func getConsortium(tx *transaction, _ []string) (call.Consortium, error) {
 	terms, err := tx.consortium()
 	if err != nil {
 		return call.Consortium{}, err

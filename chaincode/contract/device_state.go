@@ -76,3 +76,12 @@ func (tx *transaction) putDevice(old *record.Device, d record.Device) error {
 	}
 	return nil
 }
+
+// getDevice handles devices:Get.
+func getDevice(tx *transaction, args []string) (record.Device, error) {
+	n, err := parseName("device", args[0])
+	if err != nil {
+		return record.Device{}, err
+	}
+	return tx.device(n)
+}

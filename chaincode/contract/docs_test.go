@@ -75,10 +75,10 @@ func functionTables(t testing.TB) string {
 	b.WriteString("\n### Requests\n\nA `?` marks what may be left out.\n\n| function | fields of `request` |\n|---|---|\n")
 	for _, f := range contract.Functions() {
 		if !slices.Contains(f.Parameters, "request") {
-			require.Nil(t, contract.RequestOf(f.Name()), f.Name())
+			require.Nil(t, f.Request, f.Name())
 			continue
 		}
-		request := contract.RequestOf(f.Name())
+		request := f.Request
 		require.NotNil(t, request, f.Name())
 		fmt.Fprintf(&b, "| `%s` | %s |\n", f.Name(), strings.Join(fieldsOf(reflect.TypeOf(request)), ", "))
 	}
@@ -187,7 +187,7 @@ func recordTable(testing.TB) string {
 func TestEveryRequestFieldIsInTheDocumentation(t *testing.T) {
 	text := section(t, "Request fields")
 	for _, f := range contract.Functions() {
-		request := contract.RequestOf(f.Name())
+		request := f.Request
 		if request == nil {
 			continue
 		}

@@ -3,75 +3,10 @@
 package contract
 
 import (
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
-
-// Policies is the contract "policies": an organisation's Cedar policies over its own devices.
-type Policies struct {
-	contractapi.Contract
-}
-
-func newPolicies() *Policies {
-	return &Policies{Contract: contractapi.Contract{Name: policiesName, Info: info(policiesName)}}
-}
-
-// GetEvaluateTransactions names the functions that only read.
-func (*Policies) GetEvaluateTransactions() []string { return evaluated(policiesName) }
-
-// Put stores a new revision of a policy.
-func (*Policies) Put(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, putPolicy)
-}
-
-// Revoke stores a revision without a text.
-func (*Policies) Revoke(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, revokePolicy)
-}
-
-// Get returns the latest revision of a policy.
-func (*Policies) Get(ctx contractapi.TransactionContextInterface, policy string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Policy, error) {
-		n, err := parseName("policy", policy)
-		if err != nil {
-			return record.Policy{}, err
-		}
-		return tx.policy(record.PolicyKey(n.Owner, n.ID))
-	})
-}
-
-// GetRevision returns a revision of a policy by its number in decimal.
-func (*Policies) GetRevision(ctx contractapi.TransactionContextInterface, policy, revision string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Policy, error) {
-		named, err := parseName("policy", policy)
-		if err != nil {
-			return record.Policy{}, err
-		}
-		n, err := parseNumber("revision", revision)
-		if err != nil {
-			return record.Policy{}, err
-		}
-		return tx.policy(record.RevisionKey(named.Owner, named.ID, n))
-	})
-}
-
-// List returns a page of the latest revisions.
-func (*Policies) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, listPolicies)
-}
-
-// Check checks a policy without storing it.
-func (*Policies) Check(ctx contractapi.TransactionContextInterface, text string) (string, error) {
-	return answer(ctx, func(tx *transaction) (call.CheckedPolicy, error) { return checkPolicy(text, tx.caller.MSP) })
-}
-
-// Schema returns the schema that policies are checked against.
-func (*Policies) Schema(ctx contractapi.TransactionContextInterface) (string, error) {
-	return answer(ctx, func(*transaction) (call.PolicySchema, error) { return call.PolicySchema{Schema: policy.Schema}, nil })
-}
 
 // policy reads a policy that must exist.
 func (tx *transaction) policy(key string) (record.Policy, error) {
@@ -87,14 +22,15 @@ func (tx *transaction) policy(key string) (record.Policy, error) {
 }
 
 // checkPolicy parses a policy, compares it with the schema, and says what it costs and what may
-// surprise if this organisation puts it.
-func checkPolicy(text, owner string) (call.CheckedPolicy, error) {
+// surprise if the caller's organisation puts it: policies:Check.
+func checkPolicy(tx *transaction, args []string) (call.CheckedPolicy, error) {
+	text := args[0]
 	p, err := policy.Parse(text)
 	if err != nil {
 		return call.CheckedPolicy{}, invalid("text", err)
 	}
 	checked := call.CheckedPolicy{Text: p.Text(), Cost: p.Cost(), Warnings: []call.PolicyWarning{}}
-	for _, w := range policy.Lint(text, owner) {
+	for _, w := range policy.Lint(text, tx.caller.MSP) {
 		checked.Warnings = append(checked.Warnings, call.PolicyWarning(w))
 	}
 	return checked, nil
@@ -174,4 +110,31 @@ func (tx *transaction) storeRevision(event string, wasActive bool, p record.Poli
 func listPolicies(tx *transaction, req call.OfOwner) (call.Policies, error) {
 	found, bookmark, err := collect[record.Policy](tx, req.Page, record.PolicyObject, given(req.Owner)...)
 	return call.Policies{Policies: found, Bookmark: bookmark}, err
+}
+
+// getPolicy handles policies:Get.
+func getPolicy(tx *transaction, args []string) (record.Policy, error) {
+	n, err := parseName("policy", args[0])
+	if err != nil {
+		return record.Policy{}, err
+	}
+	return tx.policy(record.PolicyKey(n.Owner, n.ID))
+}
+
+// getRevision handles GetRevision.
+func getRevision(tx *transaction, args []string) (record.Policy, error) {
+	named, err := parseName("policy", args[0])
+	if err != nil {
+		return record.Policy{}, err
+	}
+	n, err := parseNumber("revision", args[1])
+	if err != nil {
+		return record.Policy{}, err
+	}
+	return tx.policy(record.RevisionKey(named.Owner, named.ID, n))
+}
+
+// getSchema handles Schema.
+func getSchema(*transaction, []string) (call.PolicySchema, error) {
+	return call.PolicySchema{Schema: policy.Schema}, nil
 }

@@ -144,3 +144,12 @@ func listStreams(tx *transaction, req call.Page) (call.Streams, error) {
 	found, bookmark, err := collect[record.Stream](tx, req, record.StreamObject)
 	return call.Streams{Streams: found, Bookmark: bookmark}, err
 }
+
+// getStream handles GetStream.
+func getStream(tx *transaction, args []string) (record.Stream, error) {
+	n, err := parseName("stream", args[0])
+	if err != nil {
+		return record.Stream{}, err
+	}
+	return tx.stream(n)
+}
