@@ -61,7 +61,7 @@ func TestAStopNeverWidens(t *testing.T) {
 		s := record.Stop{Suspended: moment("suspended"), Revoked: moment("revoked")}
 		got := d.With(s)
 		require.Equal(rt, got, got.With(s), "the same stop again changes nothing")
-		require.Equal(rt, len(d.Keys), len(got.Keys))
+		require.Len(rt, got.Keys, len(d.Keys))
 		require.GreaterOrEqual(rt, len(got.Suspensions), len(d.Suspensions))
 		if got.Status != d.Status {
 			require.Contains(rt, []record.Status{record.Suspended, record.Revoked}, got.Status)
