@@ -248,6 +248,8 @@ func anchors(t *testing.T, admin member) {
 	key, next := signer(t, 4), signer(t, 5)
 	_, err := admin.OpenStream(ctx, ledger.StreamRegistration{ID: "s", Key: key.Key().Text(), Proof: admin.prove(key, reading.StreamKey, "s")})
 	require.NoError(t, err)
+	_, err = admin.StopStream(ctx, "s", "stolen", 0)
+	require.NoError(t, err)
 	s, err := admin.RotateStreamKey(ctx, ledger.Rotation{ID: "s", Key: next.Key().Text(), Proof: admin.prove(next, reading.StreamKey, "s"), Reason: "lost"})
 	require.NoError(t, err)
 	s, err = admin.SetBridge(ctx, "s", s.Bridge)

@@ -39,6 +39,9 @@ func putAnchor(tx *transaction, a record.Anchor) (record.AnchorEntry, error) {
 		}
 		return stored, err
 	}
+	if _, open := record.CurrentKey(s.Keys); !open {
+		return record.AnchorEntry{}, record.Errorf(record.Conflict, "stream %s is stopped by its owner; an admin can put another key in for a reason", s.Name())
+	}
 	if err := tx.follows(s, head, a); err != nil {
 		return record.AnchorEntry{}, err
 	}

@@ -105,7 +105,7 @@ func TestEveryKeyOfARecordNeedsItsOwnerAndTheOthers(t *testing.T) {
 		object, attributes := record.SplitKey(key)
 		policy := w.ledger.Policy(key)
 		switch {
-		case object == record.ApprovalObject, object == record.StopObject:
+		case object == record.ApprovalObject, object == record.StopObject, object == record.StreamStopObject:
 			require.True(t, ledgertest.Satisfied(policy, attributes[:1]), "its owner suffices")
 			require.False(t, ledgertest.Satisfied(policy, []string{"Org2MSP"}) && attributes[0] != "Org2MSP", "and is needed")
 		case object == record.GrantObject && attributes[1] == "bridge":

@@ -158,6 +158,7 @@ func storedRecords() []struct {
 		{record.DeviceType, "device, owner, id", record.Device{}},
 		{record.StopType, "stop, owner, device id", record.Stop{}},
 		{record.StreamType, "stream, owner, id", record.Stream{}},
+		{record.StreamStopType, "stream-stop, owner, stream id", record.StreamStop{}},
 		{record.HeadType, "head, owner, stream id", record.Head{}},
 		{record.AnchorEntryType, "anchor, owner, stream id, number", record.AnchorEntry{}},
 		{record.EquivocationType, "equivocation, owner, stream id, number, digest of the claim", record.EquivocationReport{}},

@@ -60,35 +60,40 @@ func (tx *transaction) prepareStop(device name.Name) error {
 		return err
 	}
 	if !tx.present[record.StopKey(device)] {
-		return tx.putStop(s)
+		return tx.putOwn(record.StopKey(device), s, device.Owner)
 	}
-	terms, err := tx.consortium()
-	if err != nil || terms == nil {
-		return err
-	}
-	policy, err := everyPolicy([]string{device.Owner})
-	if err != nil {
-		return err
-	}
-	return tx.guard(record.StopKey(device), policy)
+	return tx.guardOwn(record.StopKey(device), device.Owner)
 }
 
-// putStop writes a stop. It is the owner's alone to change: a stop narrows rights, and whoever is left
+// putOwn writes a stop. It is the owner's alone to change: a stop narrows rights, and whoever is left
 // to the others' consent to narrow its own could be kept from it.
-func (tx *transaction) putStop(s record.Stop) error {
+func (tx *transaction) putOwn(key string, stop any, owner string) error {
 	terms, err := tx.consortium()
 	if err != nil {
 		return err
 	}
 	if terms == nil {
-		return tx.put(record.StopKey(s.Name()), s, s.Owner)
+		return tx.put(key, stop, owner)
 	}
-	return tx.putGuarded(record.StopKey(s.Name()), s, []string{s.Owner})
+	return tx.putGuarded(key, stop, []string{owner})
+}
+
+// guardOwn has the owner alone guard a key that is there, as soon as there are terms.
+func (tx *transaction) guardOwn(key, owner string) error {
+	terms, err := tx.consortium()
+	if err != nil || terms == nil {
+		return err
+	}
+	policy, err := everyPolicy([]string{owner})
+	if err != nil {
+		return err
+	}
+	return tx.guard(key, policy)
 }
 
 // stopDevice stores what a stop says now and announces the device as it is with it.
 func (tx *transaction) stopDevice(event string, old record.Device, s record.Stop) (record.Device, error) {
-	if err := tx.putStop(s); err != nil {
+	if err := tx.putOwn(record.StopKey(s.Name()), s, s.Owner); err != nil {
 		return record.Device{}, err
 	}
 	d := old.With(s)

@@ -133,3 +133,33 @@ func TestAttestationsAndKeysShowTheStop(t *testing.T) {
 	require.Equal(t, record.Suspended, at.Status)
 	require.False(t, at.Trusted)
 }
+
+func TestAnOwnerStopsAStreamsKeyAlone(t *testing.T) {
+	w := newWorld(t)
+	w.agree()
+	signer := w.stream(w.bridge1, "bridge-1")
+	first := anchor("bridge-1", 1, record.ZeroHash)
+	w.submit(w.bridge1, "anchors:Anchor", canonical(t, first))
+	stop := object{"id": "bridge-1", "reason": "stolen"}
+	require.Equal(t, peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, w.by("anchors:StopStream", stop, "Org2MSP"))
+	require.Equal(t, peer.TxValidationCode_VALID, w.by("anchors:StopStream", stop, "Org1MSP"))
+	s := decode[record.Stream](t, w.query(w.admin2, "anchors:GetStream", "Org1MSP/bridge-1"))
+	require.Equal(t, "stolen", s.Keys[0].Reason)
+	require.Equal(t, s, decode[call.Streams](t, w.query(w.admin2, "anchors:ListStreams", object{})).Streams[0])
+	require.Equal(t, standing.KeyReplaced, standing.Stream(s, signer.Key().ID().String(), *s.Keys[0].Until, nil).Reason)
+	require.Empty(t, w.ledger.Propose(w.cc, w.admin1, "anchors:StopStream", text(t, stop)).Stub.Writes, "the same again")
+	w.refused(record.Conflict, w.admin1, "anchors:StopStream", stop.with("reason", "lost"))
+
+	second := anchor("bridge-1", 2, hashOf(t, first))
+	require.Contains(t, w.refused(record.Conflict, w.bridge1, "anchors:Anchor", canonical(t, second)), "stopped")
+	next := newSigner(t, "EdDSA")
+	w.refused(record.Conflict, w.bridge1, "anchors:RotateStreamKey", w.streamRotation("bridge-1", "Org1MSP", signer, next))
+	replacement := object{"id": "bridge-1", "key": next.Key().Text(), "reason": "stolen", "proof": streamPossession(t, next, "bridge-1", "Org1MSP", w.ledger.Channel)}
+	require.Equal(t, peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, w.by("anchors:RotateStreamKey", replacement, "Org1MSP"))
+	s = decode[record.Stream](t, w.submit(w.admin1, "anchors:RotateStreamKey", replacement))
+	require.Len(t, s.Keys, 2)
+	require.Equal(t, "stolen", s.Keys[0].Reason)
+	w.submit(w.bridge1, "anchors:Anchor", canonical(t, second))
+	w.submit(w.admin1, "anchors:StopStream", stop)
+	require.NotNil(t, decode[record.Stream](t, w.query(w.admin2, "anchors:GetStream", "Org1MSP/bridge-1")).Keys[1].Until, "another key can be stopped too")
+}

@@ -91,6 +91,8 @@ func anchorFunctions() []Function {
 		bridge, openStream, call.StreamOpened)
 	change(&l, "RotateStreamKey", "Replaces the key that signs a stream's receipts, authorised by the old key or by an admin with a reason.",
 		roles(record.Bridge, record.Admin), rotateStreamKey, call.StreamKeyRotated)
+	change(&l, "StopStream", "Ends the key that signs a stream's receipts, with the time since when it may be compromised; needs the owner's peers only.",
+		roles(record.Admin), stopStream, call.StreamStopped)
 	change(&l, "SetBridge", "Lets another identity of the owner write a stream.",
 		roles(record.Admin), setBridge, call.StreamBridgeChanged)
 	anchor := taking(anchorsName, "Anchor", "Stores the next anchor of a stream, given in canonical form; the same anchor again succeeds.", anchorText, []string{"anchor"})

@@ -20,6 +20,8 @@ const (
 	StopObject = "stop"
 	// StreamObject is the object type of a Stream: [owner, id].
 	StreamObject = "stream"
+	// StreamStopObject is the object type of a StreamStop: [owner, stream id].
+	StreamStopObject = "stream-stop"
 	// HeadObject is the object type of a stream's Head: [owner, id].
 	HeadObject = "head"
 	// AnchorObject is the object type of an AnchorEntry: [owner, stream id, number].
@@ -79,6 +81,11 @@ func StopKey(device name.Name) string { return CompositeKey(StopObject, device.O
 
 // StreamKey is where the stream is stored.
 func StreamKey(stream name.Name) string { return CompositeKey(StreamObject, stream.Owner, stream.ID) }
+
+// StreamStopKey is where the owner's stop of a stream's key is stored.
+func StreamStopKey(stream name.Name) string {
+	return CompositeKey(StreamStopObject, stream.Owner, stream.ID)
+}
 
 // HeadKey is where the number and hash of the stream's last anchor are stored, apart from the
 // stream, so that anchoring and changing the stream do not conflict.

@@ -78,3 +78,48 @@ func CloseKey(keys []Key, at Moment, reason string, compromisedSince int64) []Ke
 	}
 	return closed
 }
+
+// StreamStopType is the type of a StreamStop.
+const StreamStopType = "stream-stop"
+
+// StreamStop is an owner's emergency stop of a stream's key, guarded as a [Stop] is. It only ends a key:
+// see [Stream.With].
+type StreamStop struct {
+	Type    string `json:"type"`
+	Version int    `json:"version"`
+	Owner   string `json:"owner"`
+	ID      string `json:"id"`
+	// Key is the id of the key that ended, and At when; empty and nil while none was stopped.
+	Key string  `json:"key,omitempty"`
+	At  *Moment `json:"at,omitempty"`
+	// Reason is what the admin gave.
+	Reason string `json:"reason,omitempty"`
+	// CompromisedSince is the time from which what the key signed is not to be trusted, in milliseconds,
+	// 0 for none.
+	CompromisedSince int64 `json:"compromisedSince,omitempty"`
+}
+
+// Name returns the stream's name.
+func (s StreamStop) Name() name.Name { return name.New(s.Owner, s.ID) }
+
+// Validate reports the first fault. The owner's peers alone may have written the stop, whatever
+// chaincode they run.
+func (s StreamStop) Validate() error {
+	if s.At != nil {
+		if s.Reason == "" {
+			return Faultf("reason", "is required")
+		}
+		if err := First(CheckTime("at", s.At.Time), CheckHash("at", s.At.Tx)); err != nil {
+			return err
+		}
+	}
+	return First(CheckText("reason", s.Reason, MaxText), CheckTime("compromisedSince", s.CompromisedSince))
+}
+
+// With returns the stream with its owner's stop: the key that the stop names ends, if it is open.
+func (s Stream) With(stop StreamStop) Stream {
+	if current, open := CurrentKey(s.Keys); open && stop.At != nil && current.ID == stop.Key {
+		s.Keys = CloseKey(s.Keys, *stop.At, stop.Reason, stop.CompromisedSince)
+	}
+	return s
+}
