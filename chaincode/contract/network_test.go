@@ -330,10 +330,14 @@ func TestDevicesAndStreamsDoNotConflictOnTheLedger(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for i := range streams {
-		head := decode[record.Head](t, n.evaluate("anchors:Head", fmt.Sprint("Org1MSP/stream-", i)))
-		require.Equal(t, uint64(anchors), head.Number)
+		require.Eventually(t, func() bool { // organisation 2's peer may be a block behind
+			head := decode[record.Head](t, n.evaluate("anchors:Head", fmt.Sprint("Org1MSP/stream-", i)))
+			return head.Number == anchors
+		}, time.Minute, 10*time.Millisecond)
 	}
-	require.Len(t, decode[deviceList](t, n.evaluate("devices:List", `{"owner":"Org1MSP"}`)).Devices, devices)
+	require.Eventually(t, func() bool {
+		return len(decode[deviceList](t, n.evaluate("devices:List", `{"owner":"Org1MSP"}`)).Devices) == devices
+	}, time.Minute, 10*time.Millisecond)
 }
 
 func TestTheWholeLifeOfADeviceOnTheLedger(t *testing.T) {
