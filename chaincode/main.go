@@ -4,7 +4,7 @@
 //
 // With CHAINCODE_SERVER_ADDRESS set it is chaincode as a service: it listens there and waits for
 // the peer to connect. Without, it is launched by a peer and connects to it. It keeps no state:
-// it may be killed and started again at any time.
+// it may be killed and started again at any time. CORE_PEER_LOCALMSPID says whose peer it serves.
 package main
 
 import (
@@ -24,7 +24,13 @@ func main() {
 
 // run serves until the listener or the stream to the peer fails.
 func run() error {
-	chaincode, err := contract.New()
+	var options []contract.Option
+	if msp := os.Getenv("CORE_PEER_LOCALMSPID"); msp != "" {
+		options = append(options, contract.LocalMSP(msp))
+	} else {
+		slog.Warn("CORE_PEER_LOCALMSPID is not set: this instance endorses no first terms of a consortium")
+	}
+	chaincode, err := contract.New(options...)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (m member) prove(s cose.Signer, kind reading.Kind, id string) string {
 }
 
 func TestEveryFunctionOfTheContractsHasATypedCall(t *testing.T) {
-	code, err := contract.New()
+	code, err := contract.New(contract.LocalMSP("Org1MSP"))
 	require.NoError(t, err)
 	r := &recorder{Chaincode: code, done: map[string]bool{}}
 	cfg := devnet.Default(t.TempDir())
@@ -206,9 +206,11 @@ func decides(t *testing.T, admin member) {
 	schema, err := admin.PolicySchema(ctx)
 	require.NoError(t, err)
 	require.Contains(t, schema, "entity Device")
-	canonical, err := admin.CheckPolicy(ctx, text)
+	checked, err := admin.CheckPolicy(ctx, text)
 	require.NoError(t, err)
-	require.Contains(t, canonical, "permit")
+	require.Contains(t, checked.Text, "permit")
+	require.Positive(t, checked.Cost)
+	require.NotEmpty(t, checked.Warnings, "it permits everybody")
 	_, err = admin.CheckPolicy(ctx, "permit")
 	require.ErrorIs(t, err, ledger.ErrInvalidArgument)
 	first, err := admin.PutPolicy(ctx, "p", text)
@@ -245,6 +247,8 @@ func anchors(t *testing.T, admin member) {
 	ctx := t.Context()
 	key, next := signer(t, 4), signer(t, 5)
 	_, err := admin.OpenStream(ctx, ledger.StreamRegistration{ID: "s", Key: key.Key().Text(), Proof: admin.prove(key, reading.StreamKey, "s")})
+	require.NoError(t, err)
+	_, err = admin.StopStream(ctx, "s", "stolen", 0)
 	require.NoError(t, err)
 	s, err := admin.RotateStreamKey(ctx, ledger.Rotation{ID: "s", Key: next.Key().Text(), Proof: admin.prove(next, reading.StreamKey, "s"), Reason: "lost"})
 	require.NoError(t, err)

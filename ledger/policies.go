@@ -56,11 +56,10 @@ func (c *Client) Policies(ctx context.Context, owner string) ([]record.Policy, e
 	})
 }
 
-// CheckPolicy has a policy checked as PutPolicy would, and returns it as Cedar writes it. Its fault
-// is ErrInvalidArgument.
-func (c *Client) CheckPolicy(ctx context.Context, text string) (string, error) {
-	checked, err := evaluate[call.CheckedPolicy](ctx, c, "policies:Check", text)
-	return checked.Text, err
+// CheckPolicy has a policy checked as PutPolicy would, and returns it as Cedar writes it, with what it
+// costs and what may surprise in it. Its fault is ErrInvalidArgument.
+func (c *Client) CheckPolicy(ctx context.Context, text string) (call.CheckedPolicy, error) {
+	return evaluate[call.CheckedPolicy](ctx, c, "policies:Check", text)
 }
 
 // PolicySchema returns the Cedar schema that the ledger checks policies against.

@@ -25,6 +25,13 @@ func (c *Client) RotateStreamKey(ctx context.Context, r Rotation) (record.Stream
 	return transact[record.Stream](ctx, c, "anchors:RotateStreamKey", r)
 }
 
+// StopStream ends the open key of a stream of our organisation, with our own peers alone. The stream
+// takes no anchors until RotateStreamKey puts another key in, with a reason. compromisedSince is in
+// milliseconds, 0 for none.
+func (c *Client) StopStream(ctx context.Context, id, reason string, compromisedSince int64) (record.Stream, error) {
+	return transact[record.Stream](ctx, c, "anchors:StopStream", call.Revocation{ID: id, Reason: reason, CompromisedSince: compromisedSince})
+}
+
 // SetBridge lets another identity of our organisation, as its WhoAmI states it, write a stream.
 func (c *Client) SetBridge(ctx context.Context, id, bridge string) (record.Stream, error) {
 	return transact[record.Stream](ctx, c, "anchors:SetBridge", call.BridgeChange{ID: id, Bridge: bridge})

@@ -23,6 +23,7 @@ const (
 	ManufacturerRemoved  = "ManufacturerRemoved"
 	StreamOpened         = "StreamOpened"
 	StreamKeyRotated     = "StreamKeyRotated"
+	StreamStopped        = "StreamStopped"
 	StreamBridgeChanged  = "StreamBridgeChanged"
 	Anchored             = "Anchored"
 	EquivocationReported = "EquivocationReported"

@@ -3,6 +3,8 @@
 package call
 
 import (
+	"crypto/sha256"
+
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
@@ -92,9 +94,23 @@ type Policies struct {
 	Bookmark string          `json:"bookmark"`
 }
 
-// CheckedPolicy is the answer of policies:Check: the policy as Cedar writes it.
+// CheckedPolicy is the answer of policies:Check.
 type CheckedPolicy struct {
+	// Text is the policy as Cedar writes it.
 	Text string `json:"text"`
+	// Cost is the number of steps that evaluating it for one device takes at most.
+	Cost int `json:"cost"`
+	// Warnings are what may surprise in it if the caller's organisation puts it, in the order of its
+	// text.
+	Warnings []PolicyWarning `json:"warnings"`
+}
+
+// PolicyWarning is what may surprise the author of a policy, though it may be put.
+type PolicyWarning struct {
+	// Line and Column count from 1; a column is a character.
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
 }
 
 // PolicySchema is the answer of policies:Schema: the Cedar schema that policies are checked against.
@@ -102,11 +118,27 @@ type PolicySchema struct {
 	Schema string `json:"schema"`
 }
 
+// AccessQuestion decides whether someone may do something (access:Decide).
+type AccessQuestion struct {
+	record.AccessQuery
+	// Authorization is the question that the device signed ([reading.Question]), in base64url. Without
+	// it a registrar of the device's owner may ask for the device.
+	Authorization string `json:"authorization,omitempty"`
+}
+
 // AccessRequest decides and puts the decision on record (access:Request).
 type AccessRequest struct {
-	record.AccessQuery
+	AccessQuestion
 	// TTL is how long the decision shall hold, in milliseconds; 0 for the chaincode's default.
 	TTL int64 `json:"ttl,omitempty"`
+}
+
+// Digest is what the device signs of the question: SHA-256 over its canonical form without the
+// authorization.
+func (r AccessRequest) Digest() ([sha256.Size]byte, error) {
+	r.Authorization = ""
+	data, err := record.Encode(r)
+	return sha256.Sum256(data), err
 }
 
 // Decisions is a page of recorded decisions.

@@ -55,7 +55,7 @@ func (r StatusChange) Validate() error {
 	return record.First(record.CheckName("id", r.ID), optional("reason", r.Reason, checkReason))
 }
 
-// Revocation ends a device for good (devices:Revoke).
+// Revocation ends a device for good (devices:Revoke), or a stream's key (anchors:StopStream).
 type Revocation struct {
 	ID     string `json:"id"`
 	Reason string `json:"reason"`

@@ -59,7 +59,13 @@ func TestAPolicyThatDoesNotFitTheSchemaIsNotStored(t *testing.T) {
 	bad := `permit(principal, action, resource) when { resource.colour == "red" };`
 	require.Contains(t, w.refused(record.InvalidArgument, w.admin1, "policies:Put", object{"id": "p", "text": bad}), "line 1, column 53")
 	w.refused(record.InvalidArgument, w.admin1, "policies:Check", bad)
-	require.Contains(t, w.query(w.admin2, "policies:Check", permitOrg2), "permit")
+	checked := decode[call.CheckedPolicy](t, w.query(w.admin1, "policies:Check", permitOrg2))
+	require.Contains(t, checked.Text, "permit")
+	require.Positive(t, checked.Cost)
+	require.Empty(t, checked.Warnings)
+	roles := `permit(principal in Organisation::"Org2MSP", action, resource) when { principal has roles && principal.roles.contains("admin") };`
+	require.Len(t, decode[call.CheckedPolicy](t, w.query(w.admin1, "policies:Check", roles)).Warnings, 1, "only its own organisation sees roles")
+	require.Empty(t, decode[call.CheckedPolicy](t, w.query(w.admin2, "policies:Check", roles)).Warnings)
 	require.Contains(t, w.query(w.admin2, "policies:Schema"), "entity Device")
 	w.refused(record.Forbidden, w.org1.Client(t, "client"), "policies:Put", object{"id": "p", "text": permitOrg2})
 }
@@ -164,20 +170,6 @@ func TestARecordedDecisionDoesNotOverlookAPolicyOrADeviceThatCameMeanwhile(t *te
 	p = w.ledger.Propose(w.cc, w.admin2, "access:Request", text(t, set))
 	w.device("pump-2")
 	require.Equal(t, peer.TxValidationCode_PHANTOM_READ_CONFLICT, w.ledger.Commit(p, "Org1MSP", "Org2MSP"))
-}
-
-func TestADeviceAsksThroughABridge(t *testing.T) {
-	w := newWorld(t)
-	w.device("pump-1")
-	w.device("pump-2")
-	w.submit(w.admin1, "policies:Put", object{"id": "peers", "text": `permit(principal is Device, action, resource) when { principal.type == resource.type };`})
-	ask := readOf("Org1MSP/pump-1").with("device", "Org1MSP/pump-2")
-	answer := decode[record.Decision](t, w.query(w.bridge1, "access:Decide", ask))
-	require.True(t, answer.Allowed)
-	require.Equal(t, "Org1MSP/pump-2", answer.Subject)
-	w.refused(record.Forbidden, w.org1.Client(t, "client"), "access:Decide", ask)
-	w.submit(w.admin1, "devices:Suspend", object{"id": "pump-2"})
-	w.refused(record.Forbidden, w.bridge1, "access:Decide", ask)
 }
 
 func TestAQuestionThatIsUnclearIsRefused(t *testing.T) {

@@ -9,7 +9,16 @@ import (
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
-// putAnchor handles Anchor: put if absent, and only at the end of an unbroken chain.
+// anchorText handles Anchor, whose argument is the anchor itself in canonical form.
+func anchorText(tx *transaction, args []string) (record.AnchorEntry, error) {
+	a, err := record.ParseAnchor([]byte(args[0]))
+	if err != nil {
+		return record.AnchorEntry{}, record.Invalid(err)
+	}
+	return putAnchor(tx, a)
+}
+
+// putAnchor stores an anchor: put if absent, and only at the end of an unbroken chain.
 func putAnchor(tx *transaction, a record.Anchor) (record.AnchorEntry, error) {
 	s, err := tx.bridgesStream(a.Stream)
 	if err != nil {
@@ -29,6 +38,9 @@ func putAnchor(tx *transaction, a record.Anchor) (record.AnchorEntry, error) {
 			err = record.Errorf(record.Equivocation, "stream %s anchored %s as number %d; %s is something else", a.Stream, stored.Hash, a.Number, hash)
 		}
 		return stored, err
+	}
+	if _, open := record.CurrentKey(s.Keys); !open {
+		return record.AnchorEntry{}, record.Errorf(record.Conflict, "stream %s is stopped by its owner; an admin can put another key in for a reason", s.Name())
 	}
 	if err := tx.follows(s, head, a); err != nil {
 		return record.AnchorEntry{}, err

@@ -110,3 +110,25 @@ func listByDay(tx *transaction, req call.AnchorDay) (call.AnchorsOfDay, error) {
 	list.Anchors, err = tx.entries(keys)
 	return list, err
 }
+
+// getAnchor handles anchors:Get.
+func getAnchor(tx *transaction, args []string) (record.AnchorEntry, error) {
+	stream, err := parseName("stream", args[0])
+	if err != nil {
+		return record.AnchorEntry{}, err
+	}
+	n, err := parseNumber("number", args[1])
+	if err != nil {
+		return record.AnchorEntry{}, err
+	}
+	return tx.anchor(stream, n)
+}
+
+// getHead handles Head.
+func getHead(tx *transaction, args []string) (record.Head, error) {
+	n, err := parseName("stream", args[0])
+	if err != nil {
+		return record.Head{}, err
+	}
+	return tx.head(n)
+}

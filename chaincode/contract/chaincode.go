@@ -23,23 +23,24 @@ import (
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 
+	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
 
 // Chaincode is the whole of the contracts as one shim.Chaincode. It is safe for concurrent use
-// and keeps no state.
+// and keeps no state but parsed policies, which change no answer.
 type Chaincode struct {
 	api       *contractapi.ContractChaincode
 	functions map[string]Function
 	metadata  []byte
+	// local is the MSP ID of the organisation whose peer runs this instance, "" when it is not known.
+	local    string
+	policies *policy.Cache
 }
 
 // New returns the chaincode with all its contracts.
-func New() (*Chaincode, error) {
-	contracts := []contractapi.ContractInterface{
-		newConsortium(), newRoles(), newDevices(), newAnchors(), newPolicies(), newAccess(),
-	}
-	api, err := contractapi.NewChaincode(contracts...)
+func New(options ...Option) (*Chaincode, error) {
+	api, err := contractapi.NewChaincode(contracts()...)
 	if err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
@@ -51,7 +52,17 @@ func New() (*Chaincode, error) {
 	for _, f := range Functions() {
 		functions[f.Name()] = f
 	}
-	return &Chaincode{api: api, functions: functions, metadata: metadata}, nil
+	policies, err := policy.NewCache(policy.DefaultCache)
+	if err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	c := &Chaincode{api: api, functions: functions, metadata: metadata, policies: policies}
+	for _, choose := range options {
+		if err := choose(c); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // Init does what Invoke does: there is nothing to initialise. A call without a function, as an
@@ -79,7 +90,14 @@ func (c *Chaincode) Invoke(stub shim.ChaincodeStubInterface) (response *peer.Res
 	if string(args[0]) == metadataFunction {
 		return shim.Success(c.metadata)
 	}
-	return c.api.Invoke(stub)
+	return c.api.Invoke(invocation{ChaincodeStubInterface: stub, instance: c})
+}
+
+// invocation is a stub that says which instance of the chaincode runs it: contract-api hands nothing
+// else through.
+type invocation struct {
+	shim.ChaincodeStubInterface
+	instance *Chaincode
 }
 
 // admit refuses a call whose arguments no function could take, before anything parses them.

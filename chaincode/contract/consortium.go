@@ -3,38 +3,14 @@
 package contract
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
 
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
-
-// Consortium is the contract "consortium": on what terms the organisations of the channel sign
-// each other's changes. It need never be called: without terms, the chaincode's own endorsement
-// policy governs every key.
-type Consortium struct {
-	contractapi.Contract
-}
-
-func newConsortium() *Consortium {
-	return &Consortium{Contract: contractapi.Contract{Name: consortiumName, Info: info(consortiumName)}}
-}
-
-// GetEvaluateTransactions names the functions that only read.
-func (*Consortium) GetEvaluateTransactions() []string { return evaluated(consortiumName) }
-
-// Approve states the terms that the caller's organisation agrees to.
-func (*Consortium) Approve(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, approve)
-}
-
-// Get returns the terms in force and what each organisation approves.
-func (*Consortium) Get(ctx contractapi.TransactionContextInterface) (string, error) {
-	return answer(ctx, getConsortium)
-}
 
 // consortium returns the terms in force, nil while there are none.
 func (tx *transaction) consortium() (*record.Terms, error) {
@@ -68,6 +44,9 @@ func approve(tx *transaction, req record.Terms) (call.Consortium, error) {
 		return call.Consortium{}, record.Invalid(record.Faultf("organisations",
 			"names neither the caller's own, %s, nor is it in the terms in force", tx.caller.MSP))
 	}
+	if err := tx.mayBegin(current, terms); err != nil {
+		return call.Consortium{}, err
+	}
 	approvals, err := tx.approvals(current, terms)
 	if err != nil {
 		return call.Consortium{}, err
@@ -88,6 +67,26 @@ func approve(tx *transaction, req record.Terms) (call.Consortium, error) {
 	return tx.storeApproval(mine, current, approvals)
 }
 
+// mayBegin refuses first terms that leave out the organisation whose peer runs this instance. Terms
+// that are in force guard themselves, since their next change needs every organisation in them; without
+// any, each organisation's peer refuses to sign its own exclusion, so that no fewer than the
+// chaincode's own endorsement policy asks for can shut a member out.
+func (tx *transaction) mayBegin(current *record.Terms, terms record.Terms) error {
+	local := tx.instance.local
+	switch {
+	case current != nil:
+		return nil
+	case local == "":
+		return record.Errorf(record.Forbidden,
+			"this chaincode does not know whose peer it runs for, and so endorses no first terms; start it with CORE_PEER_LOCALMSPID set to the MSP ID of the peer's organisation")
+	case !slices.Contains(terms.Organisations, local):
+		return &record.Error{Code: record.Forbidden, Field: "organisations", Message: fmt.Sprintf(
+			"leaves out %s, whose peer is asked to endorse; the first terms name every organisation whose peers sign for the channel", local)}
+	default:
+		return nil
+	}
+}
+
 // storeApproval writes an approval, and the terms if it was the last one missing.
 func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms, approvals []record.Approval) (call.Consortium, error) {
 	name := call.ConsortiumApproved
@@ -95,6 +94,9 @@ func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms
 	if agreed(current, mine.Terms, approvals) {
 		name, inForce = call.ConsortiumChanged, &mine.Terms
 		if err := tx.storeTerms(mine.Terms); err != nil {
+			return call.Consortium{}, err
+		}
+		if err := tx.confirm(mine, approvals); err != nil {
 			return call.Consortium{}, err
 		}
 	}
@@ -105,6 +107,20 @@ func (tx *transaction) storeApproval(mine record.Approval, current *record.Terms
 	slices.SortFunc(approvals, byMSP)
 	state := call.Consortium{Terms: inForce, Approvals: approvals}
 	return state, tx.emit(call.Event{Name: name, ID: mine.MSP, Owner: mine.MSP, Consortium: &mine.Terms})
+}
+
+// confirm writes the approvals of the others again, unchanged: so the peers of every organisation that
+// approved before must sign that the terms come into force, by the rule that guards them from then on.
+func (tx *transaction) confirm(mine record.Approval, approvals []record.Approval) error {
+	for _, a := range approvals {
+		if a.MSP == mine.MSP {
+			continue
+		}
+		if err := tx.putGuarded(record.ApprovalKey(a.MSP), a, []string{a.MSP}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // storeTerms puts terms into force. Every organisation's peers must sign their next change.
@@ -151,8 +167,8 @@ func concerned(current *record.Terms, next record.Terms) []string {
 }
 
 // approvals reads what the organisations concerned approve, sorted by MSP ID. An organisation's
-// own peers alone can write its approval, whatever chaincode they run: so the key says whose it
-// is, never the record, and one that says otherwise approves nothing.
+// own peers alone can change its approval, whatever chaincode they run: so the key says whose it
+// is, never the record, and one that says otherwise, or that others guard, approves nothing.
 func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]record.Approval, error) {
 	found := []record.Approval{}
 	for _, msp := range concerned(current, next) {
@@ -161,15 +177,32 @@ func (tx *transaction) approvals(current *record.Terms, next record.Terms) ([]re
 		if err != nil {
 			return nil, err
 		}
-		if there && a.MSP == msp {
+		if !there || a.MSP != msp {
+			continue
+		}
+		guarded, err := tx.guardedBy(record.ApprovalKey(msp), msp)
+		if err != nil {
+			return nil, err
+		}
+		if guarded {
 			found = append(found, a)
 		}
 	}
 	return found, nil
 }
 
+// guardedBy reports whether a key's next change needs the peers of this organisation, and no others.
+func (tx *transaction) guardedBy(key, msp string) (bool, error) {
+	set, err := tx.stub.GetStateValidationParameter(key)
+	if err != nil {
+		return false, record.Errorf(record.Internal, "read the endorsement policy of %q: %v", key, err)
+	}
+	want, err := everyPolicy([]string{msp})
+	return bytes.Equal(set, want), err
+}
+
 // getConsortium handles consortium:Get.
-func getConsortium(tx *transaction) (call.Consortium, error) {
+func getConsortium(tx *transaction, _ []string) (call.Consortium, error) {
 	terms, err := tx.consortium()
 	if err != nil {
 		return call.Consortium{}, err

@@ -49,6 +49,7 @@ func TestTermsChangeOnlyWhenOldAndNewMembersApprove(t *testing.T) {
 	w := newWorld(t)
 	w.agree()
 	org3 := ledgertest.NewOrganisation(t, "Org3MSP")
+	w.ledger.Organisations = append(w.ledger.Organisations, "Org3MSP")
 	terms := object{"organisations": []string{"Org1MSP", "Org3MSP"}, "others": 1}
 	w.submit(w.admin1, "consortium:Approve", terms)
 	w.submit(org3.Admin(t), "consortium:Approve", terms)
@@ -104,8 +105,9 @@ func TestEveryKeyOfARecordNeedsItsOwnerAndTheOthers(t *testing.T) {
 		object, attributes := record.SplitKey(key)
 		policy := w.ledger.Policy(key)
 		switch {
-		case object == record.ApprovalObject:
-			require.True(t, ledgertest.Satisfied(policy, attributes))
+		case object == record.ApprovalObject, object == record.StopObject, object == record.StreamStopObject:
+			require.True(t, ledgertest.Satisfied(policy, attributes[:1]), "its owner suffices")
+			require.False(t, ledgertest.Satisfied(policy, []string{"Org2MSP"}) && attributes[0] != "Org2MSP", "and is needed")
 		case object == record.GrantObject && attributes[1] == "bridge":
 			require.Empty(t, policy, "the grant is older than the terms")
 		default:
@@ -147,12 +149,13 @@ func TestARecordOlderThanTheTermsIsGuardedFromItsNextChangeOn(t *testing.T) {
 	w := newWorld(t)
 	w.device("pump-1")
 	w.agree()
-	w.submit(w.admin1, "devices:Suspend", object{"id": "pump-1"})
+	w.submit(w.admin1, "devices:Offer", object{"id": "pump-1", "to": "Org2MSP"})
+	require.True(t, ledgertest.Satisfied(w.ledger.Policy(record.StopKey(our("pump-1"))), []string{"Org1MSP"}))
 	policy := w.ledger.Policy(record.DeviceKey(our("pump-1")))
 	require.True(t, ledgertest.Satisfied(policy, []string{"Org1MSP", "Org2MSP"}))
 	require.False(t, ledgertest.Satisfied(policy, []string{"Org1MSP"}))
 	// Once it is set, a change that keeps owner and terms does not set it again.
-	p := w.ledger.Propose(w.cc, w.admin1, "devices:Resume", text(t, object{"id": "pump-1"}))
+	p := w.ledger.Propose(w.cc, w.admin1, "devices:WithdrawOffer", text(t, object{"id": "pump-1"}))
 	require.NotContains(t, p.Stub.Policies, record.DeviceKey(our("pump-1")))
 }
 

@@ -68,12 +68,12 @@ func rotatable(d record.Device, req call.Rotation) error {
 }
 
 // deviceKeyAt handles KeyAt.
-func deviceKeyAt(tx *transaction, device, text string) (call.DeviceKey, error) {
-	named, err := parseName("device", device)
+func deviceKeyAt(tx *transaction, args []string) (call.DeviceKey, error) {
+	named, err := parseName("device", args[0])
 	if err != nil {
 		return call.DeviceKey{}, err
 	}
-	n, err := parseNumber("time", text)
+	n, err := parseNumber("time", args[1])
 	if err != nil {
 		return call.DeviceKey{}, err
 	}

@@ -28,24 +28,6 @@ func setAttributes(tx *transaction, req call.Description) (record.Device, error)
 	return tx.changeDevice(call.DeviceChanged, old, d)
 }
 
-// suspend handles Suspend.
-func suspend(tx *transaction, req call.StatusChange) (record.Device, error) {
-	old, err := tx.registrarsDevice(req.ID)
-	if err != nil || old.Status == record.Suspended {
-		return old, err
-	}
-	if err := alive(old); err != nil {
-		return record.Device{}, err
-	}
-	if len(old.Suspensions) >= record.MaxSuspensions {
-		return record.Device{}, record.Errorf(record.Conflict, "device %s was suspended %d times, which is the most there can be", old.Name(), len(old.Suspensions))
-	}
-	d := old
-	d.Status, d.StatusReason = record.Suspended, req.Reason
-	d.Suspensions = append(slices.Clone(old.Suspensions), record.Period{From: tx.moment()})
-	return tx.changeDevice(call.DeviceSuspended, old, d)
-}
-
 // resume handles Resume.
 func resume(tx *transaction, req call.StatusChange) (record.Device, error) {
 	old, err := tx.registrarsDevice(req.ID)
@@ -71,36 +53,6 @@ func (tx *transaction) endSuspension(suspensions []record.Period) []record.Perio
 		ended[n-1].Until = &until
 	}
 	return ended
-}
-
-// revoke handles Revoke. The open key ends with the device. The former owner of a transferred device
-// may still revoke it, to say that it must not be trusted from a time on at which it was theirs.
-func revoke(tx *transaction, req call.Revocation) (record.Device, error) {
-	old, err := tx.registrarsDevice(req.ID)
-	if err != nil {
-		return record.Device{}, err
-	}
-	if old.Status == record.Revoked {
-		if old.StatusReason == req.Reason && old.CompromisedSince == req.CompromisedSince {
-			return old, nil
-		}
-		return record.Device{}, alive(old)
-	}
-	now, latest := tx.moment(), tx.now
-	if old.Transferred != nil {
-		if req.CompromisedSince == 0 {
-			return record.Device{}, record.Invalid(record.Faultf("compromisedSince", "is required: the device was transferred to %s", old.TransferredTo))
-		}
-		latest = old.Transferred.Time
-	}
-	if err := within("compromisedSince", req.CompromisedSince, old.Registered.Time, latest); err != nil {
-		return record.Device{}, err
-	}
-	d := old
-	d.Status, d.StatusReason, d.CompromisedSince = record.Revoked, req.Reason, req.CompromisedSince
-	d.Revoked, d.Offered = &now, ""
-	d.Keys = closeKey(old.Keys, now, req.Reason, 0)
-	return tx.changeDevice(call.DeviceRevoked, old, d)
 }
 
 // within refuses a time before which or after which nothing is the caller's to say; 0 is none. What

@@ -203,7 +203,7 @@ func TestHistoryTellsEveryChangeNewestFirst(t *testing.T) {
 	for after := ""; ; {
 		page := decode[history](t, w.query(w.admin2, "devices:History", object{"device": "Org1MSP/pump-1", "pageSize": 3, "after": after}))
 		for _, c := range page.Changes {
-			require.Equal(t, record.Moment{Time: c.Time, Tx: c.TxID}, c.Device.Updated)
+			require.Contains(t, c.Device.Changes(), record.Moment{Time: c.Time, Tx: c.TxID})
 			statuses = append(statuses, string(c.Device.Status))
 		}
 		if after = page.After; after == "" {

@@ -3,7 +3,7 @@
 package contract
 
 import (
-	"errors"
+	"slices"
 
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
@@ -18,8 +18,6 @@ func deviceIndex(f call.DeviceFilter) (object string, attributes []string) {
 		return record.DeviceAttributeIndex, given(f.Attribute.Name, f.Attribute.Value, f.Owner)
 	case f.Type != "":
 		return record.DeviceTypeIndex, given(f.Type, f.Owner)
-	case f.Status != "":
-		return record.DeviceStatusIndex, given(string(f.Status), f.Owner)
 	default:
 		return record.DeviceObject, given(f.Owner)
 	}
@@ -66,10 +64,14 @@ func listDevices(tx *transaction, req call.DeviceList) (call.Devices, error) {
 		if err := decodeState(keys[i], value, &d); err != nil {
 			return call.Devices{}, err
 		}
-		if deviceMatches(req.DeviceFilter, d) && record.DeviceKey(d.Name()) == keys[i] {
+		if record.DeviceKey(d.Name()) == keys[i] {
 			list.Devices = append(list.Devices, d)
 		}
 	}
+	if list.Devices, err = tx.stopped(list.Devices); err != nil {
+		return call.Devices{}, err
+	}
+	list.Devices = slices.DeleteFunc(list.Devices, func(d record.Device) bool { return !deviceMatches(req.DeviceFilter, d) })
 	return list, nil
 }
 
@@ -82,43 +84,4 @@ func deviceKeyOf(key string) string {
 		return ""
 	}
 	return record.DeviceKey(name.New(attributes[n-2], attributes[n-1]))
-}
-
-// deviceHistory handles History. The peer must keep a history database.
-func deviceHistory(tx *transaction, req call.History) (call.Changes, error) {
-	if _, err := tx.device(req.Device); err != nil {
-		return call.Changes{}, err
-	}
-	key := record.DeviceKey(req.Device)
-	rows, err := tx.stub.GetHistoryForKey(key)
-	if err != nil {
-		return call.Changes{}, record.Errorf(record.Internal, "read the history of device %s: %v", req.Device, err)
-	}
-	defer rows.Close() //nolint:errcheck // nothing was written; the peer frees it at the end anyway
-	page := call.Changes{Changes: []call.DeviceChange{}}
-	skipping, size := req.After != "", 0
-	for rows.HasNext() {
-		row, err := rows.Next()
-		if err != nil {
-			return call.Changes{}, record.Errorf(record.Internal, "read the history of device %s: %v", req.Device, err)
-		}
-		if skipping {
-			skipping = row.GetTxId() != req.After
-			continue
-		}
-		full := len(page.Changes) == (call.Page{PageSize: req.PageSize}).Rows()
-		if size += len(row.GetValue()); full || size > maxPageBytes && len(page.Changes) > 0 {
-			page.After = page.Changes[len(page.Changes)-1].TxID
-			return page, nil
-		}
-		change := call.DeviceChange{TxID: row.GetTxId(), Time: row.GetTimestamp().AsTime().UnixMilli()}
-		if err := decodeState(key, row.GetValue(), &change.Device); err != nil {
-			return call.Changes{}, err
-		}
-		page.Changes = append(page.Changes, change)
-	}
-	if skipping {
-		return call.Changes{}, invalid("after", errors.New("is not a transaction that changed the device"))
-	}
-	return page, nil
 }

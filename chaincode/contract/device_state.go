@@ -9,7 +9,7 @@ import (
 	"github.com/anchorline/anchorline/reading/name"
 )
 
-// device reads a device that must exist.
+// device reads a device that must exist, as it is with its owner's stop.
 func (tx *transaction) device(n name.Name) (record.Device, error) {
 	var d record.Device
 	found, err := tx.get(record.DeviceKey(n), &d)
@@ -22,7 +22,8 @@ func (tx *transaction) device(n name.Name) (record.Device, error) {
 	if d.Name() != n { // its owner's peers alone may have written it, whatever chaincode they run
 		return record.Device{}, record.Errorf(record.Internal, "the record of device %s says that it is %s", n, d.Name())
 	}
-	return d, nil
+	s, err := tx.stop(n)
+	return d.With(s), err
 }
 
 // registrarsDevice reads a device of the caller's organisation, in which the caller must be a
@@ -49,6 +50,9 @@ func (tx *transaction) putDevice(old *record.Device, d record.Device) error {
 	if err := tx.put(record.DeviceKey(d.Name()), d, d.Owner); err != nil {
 		return err
 	}
+	if err := tx.prepareStop(d.Name()); err != nil {
+		return err
+	}
 	entries := record.DeviceIndexKeys(d)
 	var before []string
 	if old != nil {
@@ -71,4 +75,13 @@ func (tx *transaction) putDevice(old *record.Device, d record.Device) error {
 		}
 	}
 	return nil
+}
+
+// getDevice handles devices:Get.
+func getDevice(tx *transaction, args []string) (record.Device, error) {
+	n, err := parseName("device", args[0])
+	if err != nil {
+		return record.Device{}, err
+	}
+	return tx.device(n)
 }

@@ -75,10 +75,10 @@ func functionTables(t testing.TB) string {
 	b.WriteString("\n### Requests\n\nA `?` marks what may be left out.\n\n| function | fields of `request` |\n|---|---|\n")
 	for _, f := range contract.Functions() {
 		if !slices.Contains(f.Parameters, "request") {
-			require.Nil(t, contract.RequestOf(f.Name()), f.Name())
+			require.Nil(t, f.Request, f.Name())
 			continue
 		}
-		request := contract.RequestOf(f.Name())
+		request := f.Request
 		require.NotNil(t, request, f.Name())
 		fmt.Fprintf(&b, "| `%s` | %s |\n", f.Name(), strings.Join(fieldsOf(reflect.TypeOf(request)), ", "))
 	}
@@ -156,7 +156,9 @@ func storedRecords() []struct {
 		record    any
 	}{
 		{record.DeviceType, "device, owner, id", record.Device{}},
+		{record.StopType, "stop, owner, device id", record.Stop{}},
 		{record.StreamType, "stream, owner, id", record.Stream{}},
+		{record.StreamStopType, "stream-stop, owner, stream id", record.StreamStop{}},
 		{record.HeadType, "head, owner, stream id", record.Head{}},
 		{record.AnchorEntryType, "anchor, owner, stream id, number", record.AnchorEntry{}},
 		{record.EquivocationType, "equivocation, owner, stream id, number, digest of the claim", record.EquivocationReport{}},
@@ -164,8 +166,10 @@ func storedRecords() []struct {
 		{record.ConsortiumType, "consortium", record.Consortium{}},
 		{record.ApprovalType, "approval, MSP ID", record.Approval{}},
 		{record.ManufacturerType, "manufacturer, owner, name", record.Manufacturer{}},
+		{record.CertifiedType, "certified, owner, digest of the key", record.Certified{}},
 		{record.PolicyType, "policy, owner, id (latest); policy~revision, owner, id, revision", record.Policy{}},
 		{record.AccessType, "access, transaction id", record.Access{}},
+		{record.QuestionType, "question, owner, device id, nonce", record.UsedQuestion{}},
 	}
 }
 
@@ -184,7 +188,7 @@ func recordTable(testing.TB) string {
 func TestEveryRequestFieldIsInTheDocumentation(t *testing.T) {
 	text := section(t, "Request fields")
 	for _, f := range contract.Functions() {
-		request := contract.RequestOf(f.Name())
+		request := f.Request
 		if request == nil {
 			continue
 		}
@@ -219,6 +223,9 @@ func TestEveryObjectTypeOnTheLedgerIsInTheDocumentation(t *testing.T) {
 	s.agree()
 	s.submit(s.people["Org1MSP"]["auditor"], "anchors:ReportEquivocation", json.RawMessage(s.request("anchors:ReportEquivocation", record.Active, "Org1MSP")))
 	s.submit(s.admin1, "access:Request", readOf("Org1MSP/active"))
+	s.submit(s.bridge1, "devices:Enrol", json.RawMessage(s.enrolment()))
+	signer := s.device("asks")
+	s.submit(s.bridge1, "access:Request", s.signedBy(signer, readOf("Org1MSP/active").with("device", "Org1MSP/asks")))
 	text := section(t, "Records") + section(t, "Indexes")
 	seen := map[string]bool{}
 	for _, key := range s.ledger.Keys() {

@@ -119,6 +119,23 @@ func TestASerialNumberNamesADeviceToo(t *testing.T) {
 	})
 }
 
+func TestOneCertificateEnrolsOneDeviceOfAnOwner(t *testing.T) {
+	w := newWorld(t)
+	root := newMaker(t, "Maker", nil)
+	w.submit(w.admin1, "devices:AddManufacturer", object{"name": "maker", "certificate": root.text()})
+	w.submit(w.admin2, "devices:AddManufacturer", object{"name": "maker", "certificate": root.text()})
+	public, signer := ed25519Signer(t)
+	chain := []string{root.certify(t, pkix.Name{CommonName: "pump-1", SerialNumber: "SN-42"}, public, farFuture)}
+	enrolment := func(id, owner string) object {
+		return object{"id": id, "owner": owner, "manufacturer": "maker", "chain": chain, "proof": possession(t, signer, id, owner, w.ledger.Channel)}
+	}
+	w.submit(w.bridge1, "devices:Enrol", enrolment("pump-1", "Org1MSP"))
+	require.Contains(t, w.refused(record.AlreadyExists, w.bridge1, "devices:Enrol", enrolment("SN-42", "Org1MSP")), "Org1MSP/pump-1")
+	chain = []string{root.certify(t, pkixName("pump-2"), public, farFuture)}
+	w.refused(record.AlreadyExists, w.bridge1, "devices:Enrol", enrolment("pump-2", "Org1MSP"))
+	w.submit(w.bridge1, "devices:Enrol", enrolment("pump-2", "Org2MSP"))
+}
+
 func TestADeviceThatItsManufacturerDoesNotVouchForIsRefused(t *testing.T) {
 	w := newWorld(t)
 	root, stranger := newMaker(t, "Maker", nil), newMaker(t, "Maker", nil)

@@ -41,9 +41,9 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	cc, err := contract.New()
+	cc, err := contract.New(contract.LocalMSP("Org1MSP"))
 	require.NoError(t, err)
-	second, err := contract.New()
+	second, err := contract.New(contract.LocalMSP("Org2MSP"))
 	require.NoError(t, err)
 	w := &world{t: t, cc: cc, second: second}
 	if onNetwork() {

@@ -89,7 +89,7 @@ func TestEveryChangeIsTheSameBytesOnEveryInstance(t *testing.T) {
 		proposal := s.ledger.Propose(s.cc, s.people[msp][role], function, request)
 		require.Empty(t, proposal.Response.GetMessage(), p.function)
 		for range fewer(10, 1) {
-			fresh, err := contract.New()
+			fresh, err := contract.New(contract.LocalMSP("Org1MSP"))
 			require.NoError(t, err)
 			s.sameAgain(fresh, proposal)
 		}

@@ -33,7 +33,8 @@ type inclusionPath struct {
 
 // verifyInclusion handles VerifyInclusion. What is malformed is refused; what is well-formed but
 // does not fit is answered with the reason.
-func verifyInclusion(tx *transaction, streamText, numberText, readingText, proofText string) (call.Inclusion, error) {
+func verifyInclusion(tx *transaction, args []string) (call.Inclusion, error) {
+	streamText, numberText, readingText, proofText := args[0], args[1], args[2], args[3]
 	stream, err := parseName("stream", streamText)
 	if err != nil {
 		return call.Inclusion{}, err

@@ -107,12 +107,33 @@ func enrol(tx *transaction, req call.Enrolment) (record.Device, error) {
 	if err != nil || found {
 		return known, err
 	}
+	if err := tx.certify(device, key); err != nil {
+		return record.Device{}, err
+	}
 	d := tx.newDevice(device, storedKey(key))
 	d.DeviceType, d.Manufacturer, d.Registration = m.DeviceType, m.Name, digest
 	if err := tx.putDevice(nil, d); err != nil {
 		return record.Device{}, err
 	}
 	return d, tx.emit(deviceEvent(call.DeviceRegistered, d))
+}
+
+// certify records that a certified key registered this device, and refuses one that registered another
+// of the same owner: a certificate may name a device twice, by its name and by its serial number.
+func (tx *transaction) certify(device name.Name, key cose.Key) error {
+	c := record.Certified{
+		Type: record.CertifiedType, Version: record.Version,
+		Owner: device.Owner, Key: hexHash([]byte(key.Text())), ID: device.ID,
+	}
+	var known record.Certified
+	found, err := tx.get(record.CertifiedKey(c.Owner, c.Key), &known)
+	if err != nil {
+		return err
+	}
+	if found && known.ID != c.ID {
+		return record.Errorf(record.AlreadyExists, "this certificate's key registered device %s; a certificate is for one device of an owner", name.New(c.Owner, known.ID))
+	}
+	return tx.put(record.CertifiedKey(c.Owner, c.Key), c, c.Owner)
 }
 
 // certifiedKey verifies that the chain leads to the manufacturer at a time in milliseconds and

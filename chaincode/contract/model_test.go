@@ -210,7 +210,7 @@ func (l *lives) passTime(rt *rapid.T) {
 
 // stored is the record of an organisation's device.
 func (l *lives) stored(msp string) record.Device {
-	return decode[record.Device](l.t, string(l.ledger.Value(record.DeviceKey(name.New(msp, l.id)))))
+	return decode[record.Device](l.t, l.query(l.admin2, "devices:Get", name.New(msp, l.id).String()))
 }
 
 // compare holds after every step: the records say what the models say, and are sound in themselves.

@@ -69,6 +69,7 @@ func permissions() []permission {
 		{function: "anchors:Anchor", own: "bridge"},
 		{function: "anchors:RotateStreamKey", own: "bridge", other: "bridge", otherResult: nobodys()},
 		{function: "anchors:RotateStreamKey for a reason", own: "admin node", other: "admin node", otherResult: nobodys()},
+		{function: "anchors:StopStream", own: "admin node", other: "admin node", otherResult: nobodys()},
 		{function: "anchors:SetBridge", own: "admin node", other: "admin node", otherResult: nobodys()},
 		{function: "anchors:ReportEquivocation", own: "auditor bridge admin node", other: "auditor bridge admin node"},
 		{function: "policies:Put", own: "admin node", other: "admin node"},
@@ -154,6 +155,8 @@ func (s *stage) request(function string, status record.Status, msp string) strin
 		return text(s.t, s.streamRotation("bridge-1", "Org1MSP", s.batch.stream, next))
 	case "anchors:RotateStreamKey for a reason":
 		return text(s.t, replacement("bridge-1", streamPossession(s.t, next, "bridge-1", "Org1MSP", channel)))
+	case "anchors:StopStream":
+		return text(s.t, object{"id": "bridge-1", "reason": "stolen"})
 	case "anchors:SetBridge":
 		return text(s.t, object{"id": "bridge-1", "bridge": strings.Repeat("0", 64)})
 	case "anchors:ReportEquivocation":

@@ -3,75 +3,10 @@
 package contract
 
 import (
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/policy"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
-
-// Policies is the contract "policies": an organisation's Cedar policies over its own devices.
-type Policies struct {
-	contractapi.Contract
-}
-
-func newPolicies() *Policies {
-	return &Policies{Contract: contractapi.Contract{Name: policiesName, Info: info(policiesName)}}
-}
-
-// GetEvaluateTransactions names the functions that only read.
-func (*Policies) GetEvaluateTransactions() []string { return evaluated(policiesName) }
-
-// Put stores a new revision of a policy.
-func (*Policies) Put(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, putPolicy)
-}
-
-// Revoke stores a revision without a text.
-func (*Policies) Revoke(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, revokePolicy)
-}
-
-// Get returns the latest revision of a policy.
-func (*Policies) Get(ctx contractapi.TransactionContextInterface, policy string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Policy, error) {
-		n, err := parseName("policy", policy)
-		if err != nil {
-			return record.Policy{}, err
-		}
-		return tx.policy(record.PolicyKey(n.Owner, n.ID))
-	})
-}
-
-// GetRevision returns a revision of a policy by its number in decimal.
-func (*Policies) GetRevision(ctx contractapi.TransactionContextInterface, policy, revision string) (string, error) {
-	return answer(ctx, func(tx *transaction) (record.Policy, error) {
-		named, err := parseName("policy", policy)
-		if err != nil {
-			return record.Policy{}, err
-		}
-		n, err := parseNumber("revision", revision)
-		if err != nil {
-			return record.Policy{}, err
-		}
-		return tx.policy(record.RevisionKey(named.Owner, named.ID, n))
-	})
-}
-
-// List returns a page of the latest revisions.
-func (*Policies) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, listPolicies)
-}
-
-// Check checks a policy without storing it.
-func (*Policies) Check(ctx contractapi.TransactionContextInterface, text string) (string, error) {
-	return answer(ctx, func(*transaction) (call.CheckedPolicy, error) { return checkPolicy(text) })
-}
-
-// Schema returns the schema that policies are checked against.
-func (*Policies) Schema(ctx contractapi.TransactionContextInterface) (string, error) {
-	return answer(ctx, func(*transaction) (call.PolicySchema, error) { return call.PolicySchema{Schema: policy.Schema}, nil })
-}
 
 // policy reads a policy that must exist.
 func (tx *transaction) policy(key string) (record.Policy, error) {
@@ -86,13 +21,19 @@ func (tx *transaction) policy(key string) (record.Policy, error) {
 	return p, nil
 }
 
-// checkPolicy parses a policy and compares it with the schema.
-func checkPolicy(text string) (call.CheckedPolicy, error) {
+// checkPolicy parses a policy, compares it with the schema, and says what it costs and what may
+// surprise if the caller's organisation puts it: policies:Check.
+func checkPolicy(tx *transaction, args []string) (call.CheckedPolicy, error) {
+	text := args[0]
 	p, err := policy.Parse(text)
 	if err != nil {
 		return call.CheckedPolicy{}, invalid("text", err)
 	}
-	return call.CheckedPolicy{Text: p.Text()}, nil
+	checked := call.CheckedPolicy{Text: p.Text(), Cost: p.Cost(), Warnings: []call.PolicyWarning{}}
+	for _, w := range policy.Lint(text, tx.caller.MSP) {
+		checked.Warnings = append(checked.Warnings, call.PolicyWarning(w))
+	}
+	return checked, nil
 }
 
 // putPolicy handles policies:Put. The text that is in force already succeeds without a change.
@@ -100,8 +41,8 @@ func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 	if err := tx.require(record.Admin); err != nil {
 		return record.Policy{}, err
 	}
-	if _, err := checkPolicy(req.Text); err != nil {
-		return record.Policy{}, err
+	if _, err := policy.Parse(req.Text); err != nil {
+		return record.Policy{}, invalid("text", err)
 	}
 	var latest record.Policy
 	found, err := tx.get(record.PolicyKey(tx.caller.MSP, req.ID), &latest)
@@ -112,7 +53,7 @@ func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 		return latest, nil
 	}
 	if !latest.Active {
-		inForce, err := tx.policiesInForce(tx.caller.MSP)
+		inForce, err := tx.inForce(tx.caller.MSP)
 		if err != nil {
 			return record.Policy{}, err
 		}
@@ -125,7 +66,7 @@ func putPolicy(tx *transaction, req call.PolicyText) (record.Policy, error) {
 		Owner: tx.caller.MSP, ID: req.ID, Revision: latest.Revision + 1,
 		Text: req.Text, Active: true, Updated: tx.now,
 	}
-	return tx.storeRevision(call.PolicyPut, next)
+	return tx.storeRevision(call.PolicyPut, latest.Active, next)
 }
 
 // revokePolicy handles policies:Revoke.
@@ -140,13 +81,25 @@ func revokePolicy(tx *transaction, req call.PolicyRevocation) (record.Policy, er
 	latest.Revision++
 	latest.Active, latest.Text, latest.Reason = false, "", req.Reason
 	latest.Updated = tx.now
-	return tx.storeRevision(call.PolicyRevoked, latest)
+	return tx.storeRevision(call.PolicyRevoked, true, latest)
 }
 
-// storeRevision writes a revision for good and as the latest.
-func (tx *transaction) storeRevision(event string, p record.Policy) (record.Policy, error) {
+// storeRevision writes a revision for good and as the latest, and sees to it that the index of the
+// policies in force says whether it is one.
+func (tx *transaction) storeRevision(event string, wasActive bool, p record.Policy) (record.Policy, error) {
 	for _, key := range []string{record.PolicyKey(p.Owner, p.ID), record.RevisionKey(p.Owner, p.ID, p.Revision)} {
 		if err := tx.put(key, p, p.Owner); err != nil {
+			return record.Policy{}, err
+		}
+	}
+	active := record.ActivePolicyKey(p.Owner, p.ID)
+	switch {
+	case p.Active && !wasActive:
+		if err := tx.index(active, p.Owner); err != nil {
+			return record.Policy{}, err
+		}
+	case !p.Active && wasActive:
+		if err := tx.unindex(active); err != nil {
 			return record.Policy{}, err
 		}
 	}
@@ -157,4 +110,31 @@ func (tx *transaction) storeRevision(event string, p record.Policy) (record.Poli
 func listPolicies(tx *transaction, req call.OfOwner) (call.Policies, error) {
 	found, bookmark, err := collect[record.Policy](tx, req.Page, record.PolicyObject, given(req.Owner)...)
 	return call.Policies{Policies: found, Bookmark: bookmark}, err
+}
+
+// getPolicy handles policies:Get.
+func getPolicy(tx *transaction, args []string) (record.Policy, error) {
+	n, err := parseName("policy", args[0])
+	if err != nil {
+		return record.Policy{}, err
+	}
+	return tx.policy(record.PolicyKey(n.Owner, n.ID))
+}
+
+// getRevision handles GetRevision.
+func getRevision(tx *transaction, args []string) (record.Policy, error) {
+	named, err := parseName("policy", args[0])
+	if err != nil {
+		return record.Policy{}, err
+	}
+	n, err := parseNumber("revision", args[1])
+	if err != nil {
+		return record.Policy{}, err
+	}
+	return tx.policy(record.RevisionKey(named.Owner, named.ID, n))
+}
+
+// getSchema handles Schema.
+func getSchema(*transaction, []string) (call.PolicySchema, error) {
+	return call.PolicySchema{Schema: policy.Schema}, nil
 }

@@ -5,44 +5,9 @@ package contract
 import (
 	"slices"
 
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/anchorline/anchorline/chaincode/call"
 	"github.com/anchorline/anchorline/chaincode/record"
 )
-
-// Roles is the contract "roles": what the identities of an organisation may do. An organisation
-// grants inside itself only: no request names an organisation, it is always the caller's.
-type Roles struct {
-	contractapi.Contract
-}
-
-func newRoles() *Roles {
-	return &Roles{Contract: contractapi.Contract{Name: rolesName, Info: info(rolesName)}}
-}
-
-// GetEvaluateTransactions names the functions that only read.
-func (*Roles) GetEvaluateTransactions() []string { return evaluated(rolesName) }
-
-// Grant gives a role to identities of the caller's organisation.
-func (*Roles) Grant(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, grantRole)
-}
-
-// Revoke takes a role back.
-func (*Roles) Revoke(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, revokeRole)
-}
-
-// List returns a page of the grants.
-func (*Roles) List(ctx contractapi.TransactionContextInterface, request string) (string, error) {
-	return run(ctx, request, listGrants)
-}
-
-// WhoAmI returns how the contracts see the caller.
-func (*Roles) WhoAmI(ctx contractapi.TransactionContextInterface) (string, error) {
-	return answer(ctx, whoAmI)
-}
 
 // require reports whether the caller has one of the roles in its own organisation. A NodeOU
 // admin is an admin, and an admin is a registrar, without a grant; nobody is a bridge or an
@@ -124,7 +89,7 @@ func listGrants(tx *transaction, req call.GrantList) (call.Grants, error) {
 }
 
 // whoAmI handles roles:WhoAmI.
-func whoAmI(tx *transaction) (call.Self, error) {
+func whoAmI(tx *transaction, _ []string) (call.Self, error) {
 	roles, err := tx.roles()
 	return call.Self{
 		MSP: tx.caller.MSP, Identity: tx.caller.Identity, Certificate: tx.caller.Certificate,

@@ -159,7 +159,7 @@ func (j *judged) order(tx string) (standing.Position, bool) {
 
 // compare judges every key at every moment that is asked about, with the order and without it.
 func (j *judged) compare(rt *rapid.T) {
-	d := decode[record.Device](j.t, string(j.ledger.Value(record.DeviceKey(our(j.id)))))
+	d := decode[record.Device](j.t, j.query(j.admin2, "devices:Get", our(j.id).String()))
 	keys := []string{"0011223344556677"} // never one of the device's
 	for _, c := range j.all {
 		if c.key != "" {

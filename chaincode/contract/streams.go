@@ -10,7 +10,7 @@ import (
 	"github.com/anchorline/anchorline/reading/name"
 )
 
-// stream reads a stream that must exist.
+// stream reads a stream that must exist, as it is with its owner's stop.
 func (tx *transaction) stream(n name.Name) (record.Stream, error) {
 	var s record.Stream
 	found, err := tx.get(record.StreamKey(n), &s)
@@ -23,7 +23,8 @@ func (tx *transaction) stream(n name.Name) (record.Stream, error) {
 	if s.Name() != n { // its owner's peers alone may have written it, whatever chaincode they run
 		return record.Stream{}, record.Errorf(record.Internal, "the record of stream %s says that it is %s", n, s.Name())
 	}
-	return s, nil
+	stop, err := tx.streamStop(n)
+	return s.With(stop), err
 }
 
 // bridgesStream reads a stream that the caller, and nobody else, writes.
@@ -90,6 +91,9 @@ func openedBy(s record.Stream, c caller, key string) error {
 	if s.Bridge != c.Identity || i < 0 {
 		return record.Errorf(record.AlreadyExists, "stream %s is open already, with other content", s.Name())
 	}
+	if s.Keys[i].Until != nil && i == len(s.Keys)-1 {
+		return record.Errorf(record.Conflict, "key %s of stream %s was stopped, for this reason: %s; an admin can replace it for a reason", s.Keys[i].ID, s.Name(), s.Keys[i].Reason)
+	}
 	if s.Keys[i].Until != nil {
 		return record.Errorf(record.Conflict, "key %s of stream %s was replaced by key %s; sign with that one", s.Keys[i].ID, s.Name(), s.Keys[len(s.Keys)-1].ID)
 	}
@@ -136,11 +140,27 @@ func (tx *transaction) changeStream(event string, s record.Stream) (record.Strea
 	if err := tx.put(record.StreamKey(s.Name()), s, s.Owner); err != nil {
 		return record.Stream{}, err
 	}
+	if err := tx.prepareStreamStop(s.Name()); err != nil {
+		return record.Stream{}, err
+	}
 	return s, tx.emit(streamEvent(event, s))
 }
 
 // listStreams handles ListStreams.
 func listStreams(tx *transaction, req call.Page) (call.Streams, error) {
 	found, bookmark, err := collect[record.Stream](tx, req, record.StreamObject)
+	if err != nil {
+		return call.Streams{}, err
+	}
+	found, err = tx.stoppedStreams(found)
 	return call.Streams{Streams: found, Bookmark: bookmark}, err
+}
+
+// getStream handles GetStream.
+func getStream(tx *transaction, args []string) (record.Stream, error) {
+	n, err := parseName("stream", args[0])
+	if err != nil {
+		return record.Stream{}, err
+	}
+	return tx.stream(n)
 }

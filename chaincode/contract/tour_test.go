@@ -141,6 +141,7 @@ func (o *tour) anchors(pump cose.Signer) {
 	o.two("anchors:ReportEquivocation", object{"receipt": b64(b.receipt(o.t, b.stream, lie, 0)), "root": b.tree.Root().String()})
 	require.Contains(o.t, o.one("anchors:ListEquivocations", object{}), `"Org1MSP/bridge-1"`)
 	next := newSigner(o.t, "EdDSA")
+	o.one("anchors:StopStream", object{"id": "bridge-1", "reason": "stolen"})
 	o.one("anchors:RotateStreamKey", object{
 		"id": "bridge-1", "key": next.Key().Text(), "reason": "lost", "proof": streamPossession(o.t, next, "bridge-1", "Org1MSP", o.channel),
 	})

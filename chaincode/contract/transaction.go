@@ -17,9 +17,11 @@ import (
 // transaction is what one invocation knows and may do: the caller, the clock, and the state by
 // typed records instead of bytes. It belongs to one invocation and is not shared.
 type transaction struct {
-	stub    shim.ChaincodeStubInterface
-	caller  caller
-	channel string
+	stub shim.ChaincodeStubInterface
+	// instance is the chaincode that runs the transaction.
+	instance *Chaincode
+	caller   caller
+	channel  string
 	// now is the transaction's timestamp in milliseconds: a claim of its client.
 	now int64
 	// present remembers which of the keys that were read exist.
@@ -31,7 +33,10 @@ type transaction struct {
 
 // begin reads the caller and the clock of an invocation.
 func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
-	stub := ctx.GetStub()
+	stub, ok := ctx.GetStub().(invocation)
+	if !ok {
+		return nil, record.Errorf(record.Internal, "the transaction was not begun by the chaincode")
+	}
 	who, err := readCaller(stub)
 	if err != nil {
 		return nil, err
@@ -48,7 +53,7 @@ func begin(ctx contractapi.TransactionContextInterface) (*transaction, error) {
 		return nil, record.Invalid(record.Faultf("timestamp", "the proposal has none; let its client set the time"))
 	}
 	return &transaction{
-		stub: stub, caller: who, channel: stub.GetChannelID(), now: now, present: map[string]bool{},
+		stub: stub.ChaincodeStubInterface, instance: stub.instance, caller: who, channel: stub.GetChannelID(), now: now, present: map[string]bool{},
 	}, nil
 }
 

@@ -51,6 +51,9 @@ type Decision struct {
 	Allowed bool `json:"allowed"`
 	// Subject is who asks: "MSP/identity" or a device's name.
 	Subject string `json:"subject"`
+	// AskedBy is the registrar, "MSP/identity", who asked on behalf of the device; empty when the subject
+	// asked itself: a caller, or a device by a question that it signed.
+	AskedBy string `json:"askedBy,omitempty"`
 	// Query is what was asked.
 	Query AccessQuery `json:"query"`
 	// Time is the transaction's timestamp, in milliseconds, as the policies saw it.
@@ -87,4 +90,19 @@ type Access struct {
 	Decision Decision `json:"decision"`
 	// Expires is when the decision ends, in milliseconds.
 	Expires int64 `json:"expires"`
+}
+
+// QuestionType is the type of a UsedQuestion.
+const QuestionType = "question"
+
+// UsedQuestion says that a question which a device signed was answered on the record, so that it is
+// not answered there again.
+type UsedQuestion struct {
+	Type    string    `json:"type"`
+	Version int       `json:"version"`
+	Device  name.Name `json:"device"`
+	// Nonce is the question's, in hexadecimal.
+	Nonce string `json:"nonce"`
+	// Access is the id of the transaction that recorded the decision.
+	Access string `json:"access"`
 }

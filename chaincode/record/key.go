@@ -16,8 +16,12 @@ import (
 const (
 	// DeviceObject is the object type of a Device: [owner, id].
 	DeviceObject = "device"
+	// StopObject is the object type of a Stop: [owner, device id].
+	StopObject = "stop"
 	// StreamObject is the object type of a Stream: [owner, id].
 	StreamObject = "stream"
+	// StreamStopObject is the object type of a StreamStop: [owner, stream id].
+	StreamStopObject = "stream-stop"
 	// HeadObject is the object type of a stream's Head: [owner, id].
 	HeadObject = "head"
 	// AnchorObject is the object type of an AnchorEntry: [owner, stream id, number].
@@ -30,20 +34,25 @@ const (
 	ApprovalObject = "approval"
 	// ManufacturerObject is the object type of a Manufacturer: [owner, name].
 	ManufacturerObject = "manufacturer"
+	// CertifiedObject is the object type of a Certified: [owner, digest of the key].
+	CertifiedObject = "certified"
 	// PolicyObject is the object type of the latest revision of a Policy: [owner, id].
 	PolicyObject = "policy"
 	// RevisionObject is the object type of each revision of a Policy: [owner, id, revision].
 	RevisionObject = "policy~revision"
+	// ActivePolicyIndex finds the policies in force: [owner, id]. Decisions scan it, so that revoked
+	// policies cost them nothing.
+	ActivePolicyIndex = "policy~active"
 	// AccessObject is the object type of an Access: [transaction id].
 	AccessObject = "access"
+	// QuestionObject is the object type of a UsedQuestion: [owner, device id, nonce].
+	QuestionObject = "question"
 	// EquivocationObject is the object type of an EquivocationReport: [owner, stream id, number,
 	// digest of the claim].
 	EquivocationObject = "equivocation"
 
 	// DeviceTypeIndex finds devices by type: [type, owner, id].
 	DeviceTypeIndex = "device~type"
-	// DeviceStatusIndex finds devices by status: [status, owner, id].
-	DeviceStatusIndex = "device~status"
 	// DeviceAttributeIndex finds devices by attribute: [name, value, owner, id]. The owner comes
 	// before the id so that nobody can fill the range that a decision about another's devices
 	// reads.
@@ -67,8 +76,16 @@ func CompositeKey(object string, attributes ...string) string {
 // DeviceKey is where the device is stored.
 func DeviceKey(device name.Name) string { return CompositeKey(DeviceObject, device.Owner, device.ID) }
 
+// StopKey is where the owner's stop of a device is stored.
+func StopKey(device name.Name) string { return CompositeKey(StopObject, device.Owner, device.ID) }
+
 // StreamKey is where the stream is stored.
 func StreamKey(stream name.Name) string { return CompositeKey(StreamObject, stream.Owner, stream.ID) }
+
+// StreamStopKey is where the owner's stop of a stream's key is stored.
+func StreamStopKey(stream name.Name) string {
+	return CompositeKey(StreamStopObject, stream.Owner, stream.ID)
+}
 
 // HeadKey is where the number and hash of the stream's last anchor are stored, apart from the
 // stream, so that anchoring and changing the stream do not conflict.
@@ -95,8 +112,14 @@ func ManufacturerKey(owner, id string) string {
 	return CompositeKey(ManufacturerObject, owner, id)
 }
 
+// CertifiedKey is where it is stored which device of an owner a certified key registered.
+func CertifiedKey(owner, key string) string { return CompositeKey(CertifiedObject, owner, key) }
+
 // PolicyKey is where the latest revision of a policy is stored.
 func PolicyKey(owner, id string) string { return CompositeKey(PolicyObject, owner, id) }
+
+// ActivePolicyKey is the entry of a policy in the index of those in force.
+func ActivePolicyKey(owner, id string) string { return CompositeKey(ActivePolicyIndex, owner, id) }
 
 // RevisionKey is where each revision of a policy is stored, once.
 func RevisionKey(owner, id string, revision uint64) string {
@@ -105,6 +128,11 @@ func RevisionKey(owner, id string, revision uint64) string {
 
 // AccessKey is where a recorded decision is stored.
 func AccessKey(id string) string { return CompositeKey(AccessObject, id) }
+
+// QuestionKey is where it is recorded that a device's question was answered.
+func QuestionKey(device name.Name, nonce string) string {
+	return CompositeKey(QuestionObject, device.Owner, device.ID, nonce)
+}
 
 // EquivocationKey is where evidence of equivocation is stored.
 func EquivocationKey(e EquivocationReport) string {
@@ -119,11 +147,10 @@ func AnchorDayKey(a Anchor) string {
 // Day returns the day, UTC, of a time in milliseconds: 2006-01-02.
 func Day(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
 
-// DeviceIndexKeys are the entries of a device in all indexes, sorted.
+// DeviceIndexKeys are the entries of a device in all indexes, sorted. There is none by status: a stop
+// changes the status, and is no business of those who guard the indexes.
 func DeviceIndexKeys(d Device) []string {
-	keys := []string{
-		CompositeKey(DeviceStatusIndex, string(d.Status), d.Owner, d.ID),
-	}
+	var keys []string
 	if d.DeviceType != "" {
 		keys = append(keys, CompositeKey(DeviceTypeIndex, d.DeviceType, d.Owner, d.ID))
 	}

@@ -23,3 +23,18 @@ type Manufacturer struct {
 	Added   int64 `json:"added"`
 	Updated int64 `json:"updated"`
 }
+
+// CertifiedType is the type of a Certified.
+const CertifiedType = "certified"
+
+// Certified says which device of an owner the certified key registered, so that one certificate with
+// several names registers one device.
+type Certified struct {
+	Type    string `json:"type"`
+	Version int    `json:"version"`
+	Owner   string `json:"owner"`
+	// Key is SHA-256, in hexadecimal, of the COSE_Key in base64url.
+	Key string `json:"key"`
+	// ID is the device's.
+	ID string `json:"id"`
+}

@@ -61,6 +61,9 @@ func streamStory(t *testing.T, s *shell) {
 		key     KEY............. EdDSA, valid from TIME................ (HASH........…)
 		head    no anchor yet
 		`, "user2", "stream show Org1MSP/line-9")
+	stopped := decodes[record.Stream](t, s, "admin1", "stream stop line-9 --reason stolen")
+	require.Equal(t, "stolen", stopped.Keys[2].Reason)
+	require.Contains(t, s.as(t, "admin1", "stream stop line-9 --reason stolen").out, ": stolen\n")
 	s.prints(t, "Org1MSP/line-9 has no anchor yet\n", "user2", "anchor head Org1MSP/line-9")
 	s.prints(t, "no anchors\n", "user2", "anchor list Org1MSP/line-9")
 

@@ -60,7 +60,7 @@ type shell struct {
 // a new working folder.
 func newShell(t *testing.T) *shell {
 	t.Helper()
-	code, err := contract.New()
+	code, err := contract.New(contract.LocalMSP("Org1MSP"))
 	require.NoError(t, err)
 	parser, err := kong.New(&cli{}, kong.Name("anchorline"))
 	require.NoError(t, err)

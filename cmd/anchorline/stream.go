@@ -19,6 +19,7 @@ type streamCmd struct {
 	Show      streamShowCmd      `cmd:"" help:"Show a stream, its keys and where it stands."`
 	Open      streamOpenCmd      `cmd:"" help:"Open a stream that only we may write; a bridge does so by itself."`
 	RotateKey streamRotateKeyCmd `cmd:"" help:"Replace the key that signs a stream's receipts."`
+	Stop      streamStopCmd      `cmd:"" help:"End the key that signs a stream's receipts, at once and by our organisation alone."`
 	SetBridge streamSetBridgeCmd `cmd:"" help:"Let another identity of our organisation write a stream."`
 }
 
@@ -128,6 +129,19 @@ func (c *streamRotateKeyCmd) Run(ctx context.Context, s streams) error {
 			return record.Stream{}, err
 		}
 		return l.RotateStreamKey(ctx, r)
+	})
+}
+
+type streamStopCmd struct {
+	streamArgs
+	Reason           reason  `help:"Why." required:"" placeholder:"TEXT"`
+	CompromisedSince instant `help:"Time from which its receipts are not to be trusted (RFC 3339)." placeholder:"TIME"`
+}
+
+// Run ends a stream's key.
+func (c *streamStopCmd) Run(ctx context.Context, s streams) error {
+	return c.change(ctx, s, func(ctx context.Context, l *ledger.Client, id string) (record.Stream, error) {
+		return l.StopStream(ctx, id, string(c.Reason), millis(c.CompromisedSince.Time))
 	})
 }
 

@@ -26,7 +26,7 @@ func Everywhere(code shim.Chaincode) func(mspID string) (shim.Chaincode, error) 
 }
 
 // anchorline is what runs when no other chaincode is given.
-func anchorline(string) (shim.Chaincode, error) { return contract.New() }
+func anchorline(mspID string) (shim.Chaincode, error) { return contract.New(contract.LocalMSP(mspID)) }
 
 // program is where the chaincode of one peer runs: a server of ours on loopback, or somebody's.
 type program struct {

@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	chaincode, err := contract.New()
+	chaincode, err := contract.New(contract.LocalMSP(os.Getenv("CORE_PEER_LOCALMSPID")))
 	if err == nil {
 		err = service.Serve(rogue.New(chaincode), os.Getenv)
 	}
