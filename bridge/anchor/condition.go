@@ -85,7 +85,7 @@ func (s *steps) set(k Kind, err error) {
 // forked notes the fault after which nothing goes on.
 func (s *steps) forked(err error) {
 	s.set(Fork, err)
-	s.logger.Error(s.what+" ended for good", "error", err)
+	s.logger.Error("ended for good", "what", s.what, "error", err)
 }
 
 // rest notes how a step went and waits before the next, if it failed. It logs changes only, and returns
@@ -93,7 +93,7 @@ func (s *steps) forked(err error) {
 func (s *steps) rest(ctx context.Context, err error) error {
 	if err == nil {
 		if s.failures > 0 {
-			s.logger.Info(s.what+" goes on", "after_attempts", s.failures)
+			s.logger.Info("goes on", "what", s.what, "after_attempts", s.failures)
 		}
 		s.failures, s.pause, s.said = 0, 0, ""
 		s.set(Well, nil)
@@ -110,9 +110,9 @@ func (s *steps) rest(ctx context.Context, err error) error {
 	if said := string(kind) + " " + signature(err); said != s.said {
 		s.said = said
 		if kind == Person {
-			s.logger.Error(s.what+" needs somebody; it goes on by itself when this is mended, and readings are kept", "error", err)
+			s.logger.Error("somebody must mend this; then it goes on by itself, and readings are kept", "what", s.what, "error", err)
 		} else {
-			s.logger.Warn(s.what+" delayed; readings are kept", "error", err)
+			s.logger.Warn("delayed; readings are kept", "what", s.what, "error", err)
 		}
 	}
 	return sleep(ctx, s.pause*3/4+rand.N(s.pause/2)) // not all bridges at the same moment

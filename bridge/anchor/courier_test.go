@@ -100,7 +100,7 @@ func TestABatchFileThatIsGoneOrDamagedStopsReceiptsUntilItIsRestored(t *testing.
 			close(w.chain.gate)
 			time.Sleep(time.Minute)
 			require.Equal(t, anchor.Person, w.courier.Condition().Kind, name)
-			require.Zero(t, w.mail.messages, name)
+			require.Zero(t, w.mail.sent(), name)
 			require.NoError(t, os.WriteFile(path, whole, 0o600))
 			time.Sleep(2 * time.Minute)
 			require.True(t, w.allReceipted(), name)

@@ -193,6 +193,13 @@ func (c *chain) Status(_ context.Context, txID string) (ledger.Commit, error) {
 	return out, err
 }
 
+// proposed is how many anchors were endorsed.
+func (c *chain) proposed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.proposals
+}
+
 func (c *chain) holds(hash [32]byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

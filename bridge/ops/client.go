@@ -108,7 +108,7 @@ func (c *Client) call(method, path string, body, into any) error {
 	if err != nil {
 		return fmt.Errorf("ops: %w", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // read only
 	if response.StatusCode != http.StatusOK {
 		var f fault
 		if err := json.NewDecoder(response.Body).Decode(&f); err != nil {
