@@ -201,8 +201,9 @@ func (j *judgement) compareEntry(e record.AnchorEntry) error {
 
 // attestedRecords takes the newest records of device and stream that enough organisations attest.
 func (j *judgement) attestedRecords(answers []answer) {
-	devices, streams := newBallot[record.Device](record.DeviceKey(j.r.Device)), newBallot[record.Stream](record.StreamKey(j.r.Stream))
-	silent := newBallot[struct{}]("")
+	devices := newBallot[record.Device](record.DeviceKey(j.r.Device), record.StopKey(j.r.Device))
+	streams := newBallot[record.Stream](record.StreamKey(j.r.Stream), record.StreamStopKey(j.r.Stream))
+	silent := newBallot[struct{}]()
 	device, stream := "device "+j.r.Device.String(), "stream "+j.r.Stream.String()
 	for _, a := range answers {
 		if a.said.Head.Number < j.r.Number {
@@ -255,7 +256,7 @@ func attested[T any](j *judgement, votes *ballot[T], what string) *candidate[T] 
 	state := c.asOf(need)
 	j.asOf(state)
 	j.others(votes.except(c, func(a answer) bool { // what is older may differ
-		read, there := readPosition(a, votes.key)
+		read, there := lastPosition(a, votes.keys)
 		return there && !read.Before(c.place) && a.said.Head.Number >= state.Number
 	}), what)
 	return c
@@ -274,7 +275,7 @@ func acquits(said record.Attestation, number uint64) bool {
 // attestedReports takes the evidence against the stream that enough organisations attest: a report is
 // never deleted, so one that was there once counts. That there is none must enough attest too.
 func (j *judgement) attestedReports(answers []answer, silent *candidate[struct{}]) {
-	votes, need := newBallot[record.EquivocationReport](""), j.v.Trust().Attestations
+	votes, need := newBallot[record.EquivocationReport](), j.v.Trust().Attestations
 	for _, a := range answers {
 		for _, e := range a.said.Equivocations {
 			votes.add(e, a)
@@ -318,6 +319,18 @@ func readPosition(a answer, key string) (standing.Position, bool) {
 		}
 	}
 	return standing.Position{}, false
+}
+
+// lastPosition returns the latest version of keys that together make a record, of which the first must
+// have been read: the position of the record's last change.
+func lastPosition(a answer, keys []string) (standing.Position, bool) {
+	last, read := readPosition(a, keys[0])
+	for _, key := range keys[1:] {
+		if p, there := readPosition(a, key); there && last.Before(p) {
+			last = p
+		}
+	}
+	return last, read
 }
 
 // others notes organisations that attest something else.

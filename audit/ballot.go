@@ -14,7 +14,9 @@ import (
 // is its value and the place of the transaction that wrote it: both are under their signatures, and
 // two answers are the same only if both are.
 type ballot[T any] struct {
-	key        string // under which the ledger stores the record; empty for what is no record
+	// keys are where the ledger stores the record, first the record itself, then what it is put together
+	// with; none for what is no record.
+	keys       []string
 	candidates []*candidate[T]
 }
 
@@ -27,14 +29,14 @@ type candidate[T any] struct {
 	answers       []answer
 }
 
-func newBallot[T any](key string) *ballot[T] { return &ballot[T]{key: key} }
+func newBallot[T any](keys ...string) *ballot[T] { return &ballot[T]{keys: keys} }
 
 // add counts a vote, and reports whether it counts. A value that cannot be encoded came from no ledger,
 // and neither did a record that the peers do not say to have read.
 func (b *ballot[T]) add(value T, a answer) bool {
 	place, read := standing.Position{}, true
-	if b.key != "" {
-		place, read = readPosition(a, b.key)
+	if len(b.keys) > 0 {
+		place, read = lastPosition(a, b.keys)
 	}
 	data, err := record.Encode(value)
 	if err != nil || !read {

@@ -39,6 +39,7 @@ func TestAReadingCountsForNothingUnlessKeyAndDeviceStoodAtTheAnchor(t *testing.T
 		"new-owners-record-of-a-reading-before-the-transfer": standing.NotRegistered,
 		"revoked-by-a-later-date-and-an-earlier-place":       standing.Revoked,
 		"revoked-before-in-the-same-block":                   standing.Revoked,
+		"stopped-by-a-later-date-and-an-earlier-place":       standing.Revoked,
 	}
 	vectors := standingVectors()
 	require.Len(t, vectors, len(reasons))

@@ -171,6 +171,9 @@ func lifeVectors(attested []audit.Level) []vector {
 		{name: "revoked-by-an-earlier-date-and-a-later-place", reached: attested, build: attestedAfter(func(s *scene, b *world.Batch) {
 			s.ChangeDeviceAt(s.device, "devices:Revoke", b.Call.Time-world.Second/2, world.Revoked("scrapped", 0))
 		})},
+		{name: "stopped-by-an-earlier-date-and-a-later-place", reached: attested, build: attestedAfter(func(s *scene, b *world.Batch) {
+			s.StopAt(s.device, b.Call.Time-world.Second/2, "stolen")
+		})},
 		{name: "transferred-devices-former-record", reached: attested, build: attestedAfter(func(s *scene, _ *world.Batch) {
 			to := name.New("Org2MSP", "pump-7")
 			s.Pass(world.Hour)

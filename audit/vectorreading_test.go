@@ -145,6 +145,11 @@ func standingVectors() []vector {
 			b := s.anchor()
 			return s.statement(b, world.Attested(s.attest(b)))
 		}},
+		{name: "stopped-by-a-later-date-and-an-earlier-place", build: func(s *scene) []byte {
+			s.StopAt(s.device, s.Clock+world.Hour, "stolen")
+			b := s.anchor()
+			return s.statement(b, world.Attested(s.attest(b)))
+		}},
 		{name: "revoked-before-in-the-same-block", build: func(s *scene) []byte {
 			s.Holding = true
 			s.ChangeDeviceAt(s.device, "devices:Revoke", s.Clock+world.Hour, world.Revoked("scrapped", 0))

@@ -176,17 +176,19 @@ func unplaced(envelope []byte, anchor [32]byte) []string {
 		}
 	}
 	var txs []string
-	note := func(key string, changes []record.Moment) {
-		if v := versions[key]; at.Exists && v.Exists && (v.Block < at.Block || v.Block == at.Block && v.Index < at.Index) {
+	before := func(v fabric.Read) bool { return v.Block < at.Block || v.Block == at.Block && v.Index < at.Index }
+	note := func(changes []record.Moment, key, stop string) {
+		v, stopped := versions[key], versions[stop]
+		if at.Exists && v.Exists && before(v) && (!stopped.Exists || before(stopped)) {
 			return
 		}
 		for _, c := range changes {
 			txs = append(txs, c.Tx)
 		}
 	}
-	note(record.StreamKey(said.Stream.Name()), said.Stream.Changes())
+	note(said.Stream.Changes(), record.StreamKey(said.Stream.Name()), record.StreamStopKey(said.Stream.Name()))
 	for _, d := range said.Devices {
-		note(record.DeviceKey(d.Name()), d.Changes())
+		note(d.Changes(), record.DeviceKey(d.Name()), record.StopKey(d.Name()))
 	}
 	return txs
 }

@@ -207,11 +207,8 @@ func (j *judged) expected(key string, i int, byOrder bool) opinion {
 			registered = happened(n, dated)
 		case "suspend":
 			suspendedAt, suspendedNow = dated, happened(n, dated)
-			suspended = suspended || suspendedNow
 		case "resume": // dated not before the suspension
-			if suspendedNow && happened(n, max(dated, suspendedAt)) {
-				suspended = false
-			}
+			suspended = suspended || suspendedNow && !happened(n, max(dated, suspendedAt))
 			suspendedNow = false
 		case "transfer":
 			transferred = happened(n, dated)
@@ -239,7 +236,7 @@ func (j *judged) expected(key string, i int, byOrder bool) opinion {
 		return opinion{reason: standing.Revoked}
 	case transferred:
 		return opinion{reason: standing.Transferred}
-	case suspended:
+	case suspended || suspendedNow:
 		return opinion{reason: standing.Suspended}
 	case !known:
 		return opinion{reason: standing.UnknownKey}

@@ -48,17 +48,19 @@ func (s Stop) Validate() error {
 }
 
 // With returns the device with its owner's stop. A suspension counts until the device's own record ends
-// it, by the transaction that brought it; a revocation counts for good. Updated stays that of the
-// device's own record: what the stop changed has the stop's moment.
+// it, by the transaction that brought it; a revocation counts for good. Every change of the device's own
+// record takes in the stop as it is by then, so what a stop adds here is later than that record: Updated
+// is the stop's moment then.
 func (d Device) With(s Stop) Device {
 	if s.Suspended != nil && d.Status == Active && !d.suspendedBy(s.Suspended.Tx) {
 		d.Status, d.StatusReason = Suspended, s.Reason
 		d.Suspensions = append(slices.Clone(d.Suspensions), Period{From: *s.Suspended})
+		d.Updated = *s.Suspended
 	}
 	if s.Revoked != nil && d.Status != Revoked {
 		at := *s.Revoked
 		d.Status, d.StatusReason, d.CompromisedSince = Revoked, s.Reason, s.CompromisedSince
-		d.Revoked, d.Offered = &at, ""
+		d.Revoked, d.Offered, d.Updated = &at, "", at
 		d.Keys = CloseKey(d.Keys, at, s.Reason, 0)
 	}
 	return d
@@ -116,10 +118,12 @@ func (s StreamStop) Validate() error {
 	return First(CheckText("reason", s.Reason, MaxText), CheckTime("compromisedSince", s.CompromisedSince))
 }
 
-// With returns the stream with its owner's stop: the key that the stop names ends, if it is open.
+// With returns the stream with its owner's stop: the key that the stop names ends, if it is open, and
+// Updated is the stop's moment then.
 func (s Stream) With(stop StreamStop) Stream {
 	if current, open := CurrentKey(s.Keys); open && stop.At != nil && current.ID == stop.Key {
 		s.Keys = CloseKey(s.Keys, *stop.At, stop.Reason, stop.CompromisedSince)
+		s.Updated = *stop.At
 	}
 	return s
 }

@@ -28,7 +28,7 @@ func TestAStopNarrowsAndAnEmptyOneChangesNothing(t *testing.T) {
 	d := running().With(record.Stop{Suspended: &suspended, Reason: "smells"})
 	require.Equal(t, record.Suspended, d.Status)
 	require.Equal(t, []record.Period{{From: suspended}}, d.Suspensions)
-	require.Equal(t, at(1), d.Updated)
+	require.Equal(t, suspended, d.Updated, "the last change is the stop")
 	both := running().With(record.Stop{Suspended: &suspended, Revoked: &revoked, Reason: "stolen", CompromisedSince: 2})
 	require.Equal(t, record.Revoked, both.Status)
 	require.Equal(t, []record.Period{{From: suspended}}, both.Suspensions)

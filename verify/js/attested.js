@@ -18,7 +18,9 @@ import {
   nameOf,
   parseAttestation,
   parseRequest,
+  stopKey,
   streamKey,
+  streamStopKey,
 } from './record.js';
 import { isBefore } from './order.js';
 import { Missing } from './report.js';
@@ -162,8 +164,8 @@ function race({ statement, trust, notes }, answers) {
   const { stream, number } = statement.receipt;
   const { device } = statement.reading;
   const entries = { votes: new Ballot(anchorKey(stream, number)), what: `batch ${number}` };
-  const streams = { votes: new Ballot(streamKey(stream)), what: `stream ${stream}` };
-  const devices = { votes: new Ballot(deviceKey(device)), what: `device ${device}` };
+  const streams = { votes: new Ballot(streamKey(stream), streamStopKey(stream)), what: `stream ${stream}` };
+  const devices = { votes: new Ballot(deviceKey(device), stopKey(device)), what: `device ${device}` };
   const vote = (/** @type {{votes: Ballot<any>, what: string}} */ { votes, what }, value, answer) => {
     if (value && !votes.add(value, answer))
       notes.push(

@@ -80,13 +80,29 @@ export function older(a, b) {
 }
 
 /**
+ * The latest version of keys that together make a record, of which the first must have been read: the
+ * place of the record's last change.
+ * @param {Answer} answer
+ * @param {string[]} keys
+ * @returns {Position | undefined}
+ */
+function lastRead({ reads }, [first, ...others]) {
+  return others
+    .map((key) => reads.get(key))
+    .reduce((last, place) => (last && place && isBefore(last, place) ? place : last), reads.get(first));
+}
+
+/**
  * All values of one kind.
  * @template T
  */
 export class Ballot {
-  /** @param {string | null} [key] under which the ledger stores the record; null for what is no record */
-  constructor(key = null) {
-    this.key = key;
+  /**
+   * @param {...string} keys where the ledger stores the record, first the record itself, then what it is put
+   * together with; none for what is no record
+   */
+  constructor(...keys) {
+    this.keys = keys;
     /** @type {Map<string, Candidate<T>>} */
     this.candidates = new Map();
   }
@@ -98,7 +114,7 @@ export class Ballot {
    * @returns {boolean} whether it counts
    */
   add(value, answer) {
-    const place = this.key === null ? null : answer.reads.get(this.key);
+    const place = this.keys.length === 0 ? null : lastRead(answer, this.keys);
     if (place === undefined) return false;
     const form = `${place ? `${place.block}/${place.index}` : ''} ${canonical(value)}`;
     const candidate = this.candidates.get(form) ?? new Candidate(value, place);

@@ -192,6 +192,10 @@ export const streamKey = (stream) => compositeKey('stream', ...stream.split('/')
 export const headKey = (stream) => compositeKey('head', ...stream.split('/'));
 /** @param {string} device */
 export const deviceKey = (device) => compositeKey('device', ...device.split('/'));
+/** @param {string} device where its owner's stop is, which is put together with the device's record */
+export const stopKey = (device) => compositeKey('stop', ...device.split('/'));
+/** @param {string} stream where its owner's stop is, which is put together with the stream's record */
+export const streamStopKey = (stream) => compositeKey('stream-stop', ...stream.split('/'));
 
 /** @param {Device | Stream} record */
 export function nameOf(record) {

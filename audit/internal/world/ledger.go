@@ -206,3 +206,16 @@ func (w *World) Transfer(from, to name.Name, key cose.Key) {
 	c.Writes = []*kvrwset.KVWrite{w.Write(record.DeviceKey(from), d), w.Write(record.DeviceKey(to), next)}
 	w.Submit(c)
 }
+
+// StopAt has the owner of a device revoke it by its own peers alone, dated as it says.
+func (w *World) StopAt(n name.Name, at int64, reason string) record.Moment {
+	w.t.Helper()
+	c := w.Call(w.Org(n.Owner).Admin, "devices:Revoke", n.ID)
+	c.Time = at
+	now := w.moment(c)
+	c.Writes = []*kvrwset.KVWrite{w.Write(record.StopKey(n), record.Stop{
+		Type: record.StopType, Version: record.Version, Owner: n.Owner, ID: n.ID, Revoked: &now, Reason: reason,
+	})}
+	w.Submit(c)
+	return now
+}

@@ -50,7 +50,13 @@ func (w *World) Attest(q Question) []byte {
 	}
 	names := []string{}
 	for _, d := range q.Devices {
-		a.Devices, c.Reads = append(a.Devices, w.Device(d)), append(c.Reads, w.read(record.DeviceKey(d)))
+		device := w.Device(d)
+		c.Reads = append(c.Reads, w.read(record.DeviceKey(d)))
+		if _, stopped := w.state[record.StopKey(d)]; stopped {
+			device = device.With(load[record.Stop](w, record.StopKey(d)))
+			c.Reads = append(c.Reads, w.read(record.StopKey(d)))
+		}
+		a.Devices = append(a.Devices, device)
 		names = append(names, `"`+d.String()+`"`)
 	}
 	if q.OnAnswer != nil {
