@@ -176,7 +176,11 @@ func (b *Bridge) watch(ctx context.Context) error {
 		if err != nil {
 			return // asked again after the next event or fault
 		}
-		if key, _ := record.CurrentKey(s.Keys); key.Public != b.signer.Key().Text() {
+		key, open := record.CurrentKey(s.Keys)
+		if !open {
+			cancel(fmt.Errorf("%w: the owner stopped stream %s; an admin gives it another key (anchorline stream rotate-key), which goes into %s",
+				ErrKeyReplaced, s.Name(), b.cfg.keyFile()))
+		} else if key.Public != b.signer.Key().Text() {
 			cancel(fmt.Errorf("%w: the ledger has key %s for stream %s: put it into %s and start the bridge again",
 				ErrKeyReplaced, key.ID, s.Name(), b.cfg.keyFile()))
 		}
@@ -185,7 +189,7 @@ func (b *Bridge) watch(ctx context.Context) error {
 		for _, changed := range e.Names() {
 			b.checker.Forget(changed)
 		}
-		if e.Name == "StreamKeyRotated" && name.New(e.Owner, e.ID) == b.stream {
+		if (e.Name == "StreamKeyRotated" || e.Name == "StreamStopped") && name.New(e.Owner, e.ID) == b.stream {
 			sameKey()
 		}
 	}, func(err error) {
