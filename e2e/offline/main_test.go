@@ -26,7 +26,7 @@ func build(t *testing.T, folder string) string {
 	t.Helper()
 	program := filepath.Join(folder, "anchorline")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/anchorline")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // it loads no library
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=") // it loads no library, so it cannot have the race detector
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return program
