@@ -13,25 +13,18 @@ import (
 )
 
 // beyond looks at the batches that the ledger does not have: a bridge archives one, and anchors it
-// before the next.
-func (e *ending) beyond(s Source) error {
+// before the next. last is how far the archive went before the head was asked for.
+func (e *ending) beyond(s Source, last uint64) error {
 	next := e.head.Number + 1
-	for n := next; n <= next+1; n++ {
-		there, err := s.Archive.Has(n)
-		if err != nil {
-			return err
-		}
-		if !there {
-			break
-		}
-		e.pending++
+	if last > e.head.Number {
+		e.pending = last - e.head.Number
 	}
 	switch {
 	case e.pending == 0:
 		return nil
 	case e.pending > 1:
 		e.fault(s.Stream, BatchFollows, next, "the archive goes on to batch %d, the ledger's stream %s stands at %d: "+
-			"is it the archive of this stream, and has the peer every block?", next+1, s.Stream, e.head.Number)
+			"is it the archive of this stream, and has the peer every block?", last, s.Stream, e.head.Number)
 		return nil
 	}
 	b, err := s.Archive.Get(next)

@@ -145,7 +145,10 @@ func (a *auditor) run(ctx context.Context) error {
 // stream checks the batches of one stream that are new.
 func (a *auditor) stream(ctx context.Context, i int) error {
 	source, end := a.sources[i], &a.ends[i]
-	var err error
+	last, err := source.Archive.Last() // before the head, which a bridge moves meanwhile
+	if err != nil {
+		return err
+	}
 	if end.head, err = a.ledger.Head(ctx, source.Stream); err != nil {
 		return err
 	}
@@ -172,7 +175,7 @@ func (a *auditor) stream(ctx context.Context, i int) error {
 	if at.Hash != end.head.Hash && at.Number == end.head.Number {
 		end.fault(source.Stream, ChainHead, at.Number, "the ledger's head has another hash than its last anchor")
 	}
-	if err := end.beyond(source); err != nil {
+	if err := end.beyond(source, last); err != nil {
 		return err
 	}
 	return end.equivocations(ctx, a.ledger, source.Stream)
