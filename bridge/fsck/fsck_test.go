@@ -160,6 +160,17 @@ func ledgerLies() map[string]lie {
 	}
 }
 
+func TestABridgeThatAnchorsMeanwhileIsNoFault(t *testing.T) {
+	w := newWorld(t)
+	w.chain.meanwhile = func() {
+		w.add(stream, w.reading(7))
+		w.add(stream, w.reading(8))
+	}
+	r := w.check()
+	require.Empty(t, r.Faults)
+	require.Nil(t, w.chain.meanwhile, "the bridge anchored after the head was told")
+}
+
 // bridgeLies are those of a bridge that seals, anchors and signs what is not so.
 func bridgeLies() map[string]lie {
 	anchor := func(change func(*record.Anchor)) func(w *world) {

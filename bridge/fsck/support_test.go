@@ -52,6 +52,7 @@ type chain struct {
 	equivocation []record.EquivocationReport
 	head         string // when set, in place of the last anchor's hash
 	away         error
+	meanwhile    func() // done once, right after the head was told
 	located      int
 	asked        int
 }
@@ -75,6 +76,10 @@ func (c *chain) Head(_ context.Context, n name.Name) (record.Head, error) {
 	}
 	if c.head != "" {
 		h.Hash = c.head
+	}
+	if then := c.meanwhile; then != nil {
+		c.meanwhile = nil
+		then()
 	}
 	return h, c.away
 }
